@@ -1,0 +1,5 @@
+"""`python -m devstack`, the same as the console script."""
+
+from devstack.cli.main import main
+
+main()
