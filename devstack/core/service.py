@@ -160,9 +160,10 @@ class ExitStatus:
 
 
 class Stopped(StrEnum):
-    """Why a service is in STOPPING: it was asked to, or its main process ended by itself."""
+    """Why a service is in STOPPING: it was asked to, is killed, or its main process ended by itself."""
 
     ASKED = "asked"
+    KILLED = "killed"
     EXITED = "exited"
 
 
