@@ -1,0 +1,246 @@
+"""What differs between operating systems, all in this one file: the rest of devstack asks here.
+
+Linux is read from /proc, which costs no import and a tenth of psutil's time; macOS and Windows are read
+with psutil. Figures of the kernel come with their source.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+IS_LINUX = sys.platform.startswith("linux")
+IS_MACOS = sys.platform == "darwin"
+IS_WINDOWS = sys.platform == "win32"
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessId:
+    """A process beyond doubt: a pid may be used again, a pid with its start time is not.
+
+    `started` is opaque: it can be compared with another of this machine since its last boot, no more.
+    """
+
+    pid: int
+    started: float
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessRow:
+    """One living process as the system's table has it. `group` is 0 where there are no process groups."""
+
+    id: ProcessId
+    parent: int
+    group: int
+    session: int
+    is_zombie: bool
+
+    @property
+    def pid(self) -> int:
+        return self.id.pid
+
+
+def identify(pid: int) -> ProcessId | None:
+    """Return the identity of the process that has `pid` now, zombies included; None if there is none."""
+    row = read_process(pid)
+    return row.id if row else None
+
+
+def read_process(pid: int) -> ProcessRow | None:
+    """Return the table's row of `pid`, or None if there is no such process."""
+    return _read_proc_stat(pid) if IS_LINUX else _read_with_psutil(pid)
+
+
+def read_processes() -> Iterator[ProcessRow]:
+    """Yield a row for every process that can be seen; one that ends meanwhile is left out."""
+    for pid in _list_pids():
+        row = read_process(pid)
+        if row is not None:
+            yield row
+
+
+def _list_pids() -> list[int]:
+    if IS_LINUX:
+        return [int(name) for name in os.listdir("/proc") if name.isdigit()]
+    import psutil
+
+    return list(psutil.pids())
+
+
+def _read_proc_stat(pid: int) -> ProcessRow | None:
+    """Read /proc/PID/stat (proc(5)): the name, field 2, may itself hold blanks and parentheses."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb", buffering=0) as file:
+            stat = file.read()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    fields = stat[stat.rindex(b")") + 2 :].split(None, 20)
+    return ProcessRow(
+        id=ProcessId(pid, float(fields[19])),
+        parent=int(fields[1]),
+        group=int(fields[2]),
+        session=int(fields[3]),
+        is_zombie=fields[0] in (b"Z", b"X"),
+    )
+
+
+def _read_with_psutil(pid: int) -> ProcessRow | None:
+    import psutil
+
+    try:
+        process = psutil.Process(pid)
+        with process.oneshot():
+            return ProcessRow(
+                id=ProcessId(pid, process.create_time()),
+                parent=process.ppid() or 0,
+                group=0 if IS_WINDOWS else os.getpgid(pid),
+                session=0 if IS_WINDOWS else os.getsid(pid),
+                is_zombie=process.status() == psutil.STATUS_ZOMBIE,
+            )
+    except (psutil.NoSuchProcess, psutil.AccessDenied, ProcessLookupError, PermissionError):
+        return None
+
+
+def has_variable(pid: int, entry: bytes) -> bool:
+    """Say whether the environment that `pid` was started with holds `entry` (b"NAME=value").
+
+    A process of another user, or one that has ended, holds nothing that can be seen.
+    """
+    if IS_LINUX:
+        try:
+            with open(f"/proc/{pid}/environ", "rb", buffering=0) as file:
+                environment = file.readall()
+        except (FileNotFoundError, ProcessLookupError, PermissionError):
+            return False
+        return environment.startswith(entry + b"\0") or b"\0" + entry + b"\0" in environment
+    import psutil
+
+    name, _, value = os.fsdecode(entry).partition("=")
+    try:
+        return bool(psutil.Process(pid).environ().get(name) == value)
+    except (psutil.NoSuchProcess, psutil.AccessDenied, OSError):
+        return False
+
+
+def send_signal(process: ProcessId, number: int) -> bool:
+    """Send signal `number` to `process` and to no other, even if its pid has been used again.
+
+    Returns False when it has ended. Raises PermissionError when it now belongs to another user.
+    """
+    if not IS_LINUX:
+        return _send_after_look(process, number)
+    try:
+        handle = os.pidfd_open(process.pid)
+    except ProcessLookupError:
+        return False
+    except OSError:  # a kernel before 5.3, or out of file descriptors
+        return _send_after_look(process, number)
+    try:
+        # The handle holds on to whoever has the pid now; only then does the comparison mean anything.
+        if identify(process.pid) != process:
+            return False
+        signal.pidfd_send_signal(handle, number)
+        return True
+    except ProcessLookupError:
+        return False
+    finally:
+        os.close(handle)
+
+
+def _send_after_look(process: ProcessId, number: int) -> bool:
+    if identify(process.pid) != process:
+        return False
+    try:
+        os.kill(process.pid, number)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def send_group_signal(group: int, number: int) -> bool:
+    """Send signal `number` to every process of `group` at once; False when there is none."""
+    if IS_WINDOWS:
+        return _send_windows_signal(group, number)
+    try:
+        os.killpg(group, number)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # macOS says so of a group of zombies
+        return False
+    return True
+
+
+def _send_windows_signal(pid: int, number: int) -> bool:
+    """Windows knows CTRL_BREAK for a process group, and TerminateProcess; nothing between."""
+    if not hasattr(signal, "CTRL_BREAK_EVENT"):
+        return False
+    soft = number != KILL_SIGNAL
+    try:
+        os.kill(pid, signal.CTRL_BREAK_EVENT if soft else signal.SIGTERM)
+    except (ProcessLookupError, PermissionError, OSError):
+        return False
+    return True
+
+
+KILL_SIGNAL: int = getattr(signal, "SIGKILL", signal.SIGTERM)
+HANGUP_SIGNAL: int = getattr(signal, "SIGHUP", signal.SIGTERM)
+
+
+def signal_number(name: str) -> int | None:
+    """Return the number of the signal `name` (without SIG) here, or None where there is no such signal."""
+    found = getattr(signal, f"SIG{name}", None)
+    return int(found) if isinstance(found, signal.Signals) else None
+
+
+def become_subreaper() -> bool:
+    """Make orphans among our descendants our children, where the system can (prctl(2), Linux 3.4).
+
+    Their end is then heard of at once, and they are found by their parent.
+    """
+    if not IS_LINUX:
+        return False
+    import ctypes
+
+    pr_set_child_subreaper = 36
+    return bool(ctypes.CDLL(None).prctl(pr_set_child_subreaper, 1, 0, 0, 0) == 0)
+
+
+def enlarge_pipe(descriptor: int, size: int) -> None:
+    """Ask for a pipe buffer of `size` bytes (fcntl(2), F_SETPIPE_SZ); the default stays where refused."""
+    if IS_LINUX:
+        import contextlib
+        import fcntl
+
+        with contextlib.suppress(PermissionError):  # the user's pipes hold too much already
+            fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, size)
+
+
+def user_id() -> int | None:
+    """Return this user's id; None on Windows."""
+    return None if IS_WINDOWS else os.getuid()
+
+
+def peer_user(connection: socket.socket) -> int | None:
+    """Return the user id at the other end of a Unix socket (unix(7), SO_PEERCRED); None if unknown."""
+    if not IS_LINUX:
+        return None
+    import struct
+
+    credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+    return int(struct.unpack("3i", credentials)[1])
+
+
+def has_unix_sockets() -> bool:
+    """Say whether local control goes over a Unix socket; else over loopback TCP with a token."""
+    return not IS_WINDOWS
+
+
+def shell_argv(command: str) -> list[str]:
+    """Return what runs a Procfile's command line."""
+    if IS_WINDOWS:
+        return [os.environ.get("COMSPEC", "cmd.exe"), "/d", "/s", "/c", f'"{command}"']
+    return ["/bin/sh", "-c", command]
