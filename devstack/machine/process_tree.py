@@ -41,7 +41,7 @@ def find_members(marks: Marks, rows: Iterable[ProcessRow] | None = None) -> tupl
 
     `rows` is a reading of the process table, taken now where it is None.
     """
-    table = [row for row in (system.read_processes() if rows is None else rows)]
+    table = list(system.read_processes() if rows is None else rows)
     living = [row for row in table if row.pid not in marks.outside]
     found = {row.pid for row in living if _is_marked(row, marks)}
     roots = {root.pid for root in marks.roots if any(row.id == root for row in table)}

@@ -7,6 +7,7 @@ with psutil. Figures of the kernel come with their source.
 from __future__ import annotations
 
 import os
+import select
 import signal
 import socket
 import sys
@@ -217,6 +218,28 @@ def enlarge_pipe(descriptor: int, size: int) -> None:
 
         with contextlib.suppress(PermissionError):  # the user's pipes hold too much already
             fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, size)
+
+
+def unread_bytes(descriptor: int) -> int:
+    """Return the bytes that wait in a pipe to be read (pipe(7), FIONREAD); 0 where that is not told."""
+    if IS_WINDOWS:
+        return 0
+    import fcntl
+    import termios
+
+    try:
+        return int.from_bytes(fcntl.ioctl(descriptor, termios.FIONREAD, b"\0\0\0\0"), sys.byteorder)
+    except OSError:  # the other end was closed
+        return 0
+
+
+def pipe_takes(descriptor: int, size: int) -> bool:
+    """Say whether a pipe takes `size` bytes now, whole and at once (pipe(7): up to PIPE_BUF, if it has room)."""
+    if IS_WINDOWS or size > select.PIPE_BUF:
+        return False
+    poll = select.poll()
+    poll.register(descriptor, select.POLLOUT)
+    return poll.poll(0) == [(descriptor, select.POLLOUT)]
 
 
 def user_id() -> int | None:
