@@ -11,7 +11,7 @@ import select
 import signal
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 IS_LINUX = sys.platform.startswith("linux")
@@ -267,3 +267,37 @@ def shell_argv(command: str) -> list[str]:
     if IS_WINDOWS:
         return [os.environ.get("COMSPEC", "cmd.exe"), "/d", "/s", "/c", f'"{command}"']
     return ["/bin/sh", "-c", command]
+
+
+def exclusive_bind_options(trial: socket.socket) -> None:
+    """Set the options with which a bind succeeds just where a server's would.
+
+    Linux: SO_REUSEADDR passes over TIME_WAIT and still fails against a listener (socket(7)). Windows: without
+    SO_EXCLUSIVEADDRUSE a bind beside another server succeeds. macOS: SO_REUSEADDR would let a wildcard bind
+    pass beside a listener on one address, so nothing is set, and TIME_WAIT is told apart later.
+    """
+    if IS_LINUX:
+        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    elif IS_WINDOWS:
+        trial.setsockopt(socket.SOL_SOCKET, getattr(socket, "SO_EXCLUSIVEADDRUSE", -5), 1)
+
+
+def has_forbidden_ports() -> bool:
+    """Say whether EACCES on bind means "no right to this port"; on Windows it means an excluded range."""
+    return not IS_WINDOWS
+
+
+def end_command(pids: Collection[int]) -> str:
+    """Return the command by which a person ends these processes."""
+    if IS_WINDOWS:
+        return "taskkill /T " + " ".join(f"/PID {pid}" for pid in pids)
+    return "kill " + " ".join(str(pid) for pid in pids)
+
+
+def inspect_command(port: int) -> str:
+    """Return the command by which an administrator sees who holds `port`."""
+    if IS_LINUX:
+        return f"sudo ss -ltnp 'sport = :{port}'"
+    if IS_MACOS:
+        return f"sudo lsof -nP -iTCP:{port} -sTCP:LISTEN"
+    return f"netstat -ano -p TCP | findstr :{port}"

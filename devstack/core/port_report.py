@@ -1,0 +1,71 @@
+"""What preflight found out about a claim: free, busy or ours, and who holds the port."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from devstack.core.ports import PortClaim
+
+
+class PortState(StrEnum):
+    FREE = "free"
+    BUSY = "busy"
+    OURS = "ours"
+
+
+class BusyReason(StrEnum):
+    """What kind of owner keeps a port from us. Each has a next step of its own."""
+
+    STRANGER = "stranger"  # an ordinary process
+    LEFTOVER = "leftover"  # this project's stack started it and is gone
+    OTHER_PROJECT = "other project"  # another devstack's stack runs it
+    CONTAINER = "container"  # a container publishes the port
+    AIRPLAY = "airplay"  # AirPlay Receiver of macOS
+    HIDDEN = "hidden"  # somebody listens, and this user may not see who
+    NO_OWNER = "no owner in sight"  # nobody listens, and yet the port cannot be bound
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """The process that holds a listener. What is not known is None.
+
+    `address` is as bound (`0.0.0.0`, `[::]`); `started` is in seconds since the epoch. `reason` is None for
+    a process of this project's running stack. `detail` is the other project's folder, or the container's
+    name.
+    """
+
+    address: str | None = None
+    pid: int | None = None
+    name: str | None = None
+    command: str | None = None
+    user: str | None = None
+    cwd: str | None = None
+    started: float | None = None
+    reason: BusyReason | None = None
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PortReport:
+    """A claim against what the machine has.
+
+    `owners` are those that make the state: of a busy port, the strangers alone. `may_bind` is False where
+    the port is free and this user has no right to it (below 1024). `alternative` is a free port instead of
+    a busy one. `end_command` ends the owners, `inspect_command` shows a listener that this user may not see.
+    """
+
+    claim: PortClaim
+    state: PortState
+    owners: tuple[Owner, ...] = ()
+    may_bind: bool = True
+    alternative: int | None = None
+    end_command: str = ""
+    inspect_command: str = ""
+
+    @property
+    def reason(self) -> BusyReason | None:
+        """Why the port is busy: the first owner's reason; None if it is not busy."""
+        if self.state is not PortState.BUSY:
+            return None
+        return self.owners[0].reason if self.owners else BusyReason.NO_OWNER

@@ -1,0 +1,148 @@
+"""Who holds a listener, and what kind of owner that is."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from devstack.core.port_report import BusyReason, Owner
+from devstack.machine.containers import is_proxy, published_ports
+from devstack.machine.listeners import Listener
+from devstack.machine.process_tree import Marks, find_members
+from devstack.machine.system import ProcessId
+
+if TYPE_CHECKING:
+    import psutil
+
+AIRPLAY_NAME = "ControlCenter"
+AIRPLAY_PORTS = (5000, 7000)
+
+
+@dataclass(frozen=True, slots=True)
+class OurStack:
+    """What preflight knows of this project: its folder, and the processes of its running stack.
+
+    Descendants of `processes` belong to the stack too, and so does whatever carries `cookie`.
+    """
+
+    project: str | None = None
+    processes: tuple[ProcessId, ...] = ()
+    cookie: str = ""
+
+
+def describe_owners(listeners: Collection[Listener], stack: OurStack) -> dict[int, tuple[Owner, ...]]:
+    """Return the owners of each port that has one of `listeners`; those that ended meanwhile are left out."""
+    examiner = _Examiner(stack)
+    owners: dict[int, list[Owner]] = {}
+    for listener in listeners:
+        owner = examiner.examine(listener)
+        if owner is not None:
+            owners.setdefault(listener.port, []).append(owner)
+    return {port: tuple(found) for port, found in owners.items()}
+
+
+class _Examiner:
+    """Looks at one listener after the other, and at what they have in common no more than once."""
+
+    def __init__(self, stack: OurStack) -> None:
+        self._stack = stack
+
+    @cached_property
+    def _our_pids(self) -> frozenset[int]:
+        if not self._stack.processes and not self._stack.cookie:
+            return frozenset()
+        marks = Marks(cookie=self._stack.cookie, roots=self._stack.processes)
+        return frozenset(row.pid for row in find_members(marks))
+
+    @cached_property
+    def _containers(self) -> Mapping[int, str]:
+        return published_ports()
+
+    def examine(self, listener: Listener) -> Owner | None:
+        """Return the owner with its reason, or None if it has ended."""
+        if listener.pid is None:
+            return self._hidden(listener)
+        import psutil
+
+        try:
+            process = psutil.Process(listener.pid)
+            with process.oneshot():
+                owner = _describe(process, listener.address)
+                return self._classify(owner, listener.port, process)
+        except psutil.NoSuchProcess:
+            return None
+
+    def _hidden(self, listener: Listener) -> Owner:
+        container = self._containers.get(listener.port)
+        if container is None:
+            return Owner(address=listener.address, reason=BusyReason.HIDDEN)
+        return Owner(address=listener.address, reason=BusyReason.CONTAINER, detail=container)
+
+    def _classify(self, owner: Owner, port: int, process: psutil.Process) -> Owner:
+        if owner.pid in self._our_pids:
+            return owner
+        environment = _read_environment(process)
+        folder = environment.get("DEVSTACK_PROJECT")
+        if folder and "DEVSTACK_SERVICE" in environment:
+            return replace(owner, reason=self._project_reason(folder), detail=folder)
+        if is_proxy(owner.name):
+            container = self._containers.get(port, "")
+            return replace(owner, reason=BusyReason.CONTAINER, detail=container)
+        if owner.name == AIRPLAY_NAME and port in AIRPLAY_PORTS:
+            return replace(owner, reason=BusyReason.AIRPLAY)
+        return replace(owner, reason=BusyReason.STRANGER)
+
+    def _project_reason(self, folder: str) -> BusyReason:
+        project = self._stack.project
+        if project is not None and os.path.realpath(folder) == os.path.realpath(project):
+            return BusyReason.LEFTOVER
+        return BusyReason.OTHER_PROJECT
+
+
+def _describe(process: psutil.Process, address: str) -> Owner:
+    """Read what this user may see of `process`. Raises psutil.NoSuchProcess when it has ended."""
+    import psutil
+
+    def ask(name: str) -> object:
+        try:
+            return getattr(process, name)()
+        except psutil.ZombieProcess:
+            raise psutil.NoSuchProcess(process.pid) from None
+        except (psutil.AccessDenied, OSError, KeyError):  # KeyError: a user id without a name
+            return None
+
+    command = ask("cmdline")
+    return Owner(
+        address=address,
+        pid=process.pid,
+        name=_text(ask("name")),
+        command=_command_line(command) if isinstance(command, list) else None,
+        user=_text(ask("username")),
+        cwd=_text(ask("cwd")),
+        started=process.create_time(),
+    )
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def _command_line(arguments: Iterable[str]) -> str | None:
+    """Return the command as one would type it into a shell."""
+    import shlex
+
+    return shlex.join(arguments) or None
+
+
+def _read_environment(process: psutil.Process) -> Mapping[str, str]:
+    import psutil
+
+    try:
+        return process.environ()
+    except psutil.NoSuchProcess:
+        raise
+    except (psutil.AccessDenied, OSError):  # another user's
+        return {}

@@ -1,0 +1,122 @@
+"""Preflight: every port claim against what the machine has, before anything starts.
+
+The fast path asks the kernel alone: a port that can be bound on loopback and on the wildcard of both
+families is free. Only where a bind fails does psutil say who listens, on which address, and whether a
+client of `localhost` could meet him.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from devstack.core.port_report import BusyReason, Owner, PortReport, PortState
+from devstack.core.ports import PortClaim
+from devstack.machine import system
+from devstack.machine.binding import (
+    LOOPBACK,
+    Binding,
+    answering_address,
+    find_free_port,
+    next_free_port,
+    try_binding,
+)
+from devstack.machine.system import ProcessId
+
+__all__ = [
+    "BusyReason",
+    "Owner",
+    "PortReport",
+    "PortState",
+    "check_claims",
+    "find_free_port",
+    "free_ports",
+]
+
+
+def check_claims(
+    claims: Sequence[PortClaim],
+    ours: Collection[ProcessId] = (),
+    *,
+    cookie: str = "",
+    project: str | None = None,
+) -> tuple[PortReport, ...]:
+    """Return a report for each claim, in their order.
+
+    `ours` are the processes of this project's running stack; their descendants count too, and so does
+    whatever carries the run's `cookie`. `project` is this project's folder: what its dead stack left is
+    told from other projects by it.
+    """
+    bindings = {port: try_binding(port) for port in {claim.port for claim in claims}}
+    suspects = {port for port, binding in bindings.items() if binding is not Binding.FREE}
+    owners = _find_owners(suspects, tuple(ours), cookie, project) if suspects else {}
+    taken = {claim.port for claim in claims}
+    return tuple(
+        _report(claim, owners, taken) if claim.port in suspects else PortReport(claim, PortState.FREE)
+        for claim in claims
+    )
+
+
+def free_ports(claims: Iterable[PortClaim]) -> tuple[PortClaim, ...]:
+    """Return the claims, each moved to a free port of its own (`--ports auto`).
+
+    A claim without a variable stays where it is: nothing could hand the new number to its service.
+    """
+    wanted = list(claims)
+    taken = {claim.port for claim in wanted}
+    moved = []
+    for claim in wanted:
+        if claim.variable is not None:
+            claim = replace(claim, port=find_free_port(taken))  # noqa: PLW2901 the moved claim takes its place
+            taken.add(claim.port)
+        moved.append(claim)
+    return tuple(moved)
+
+
+def _find_owners(
+    ports: Collection[int], ours: tuple[ProcessId, ...], cookie: str, project: str | None
+) -> Mapping[int, tuple[Owner, ...]]:
+    from devstack.machine.listeners import concerns, find_listeners
+    from devstack.machine.owners import OurStack, describe_owners
+
+    listeners = [one for one in find_listeners(ports) if concerns(one.address)]
+    return describe_owners(listeners, OurStack(project, ours, cookie))
+
+
+def _report(claim: PortClaim, owners: Mapping[int, tuple[Owner, ...]], taken: Collection[int]) -> PortReport:
+    found = owners.get(claim.port, ())
+    strangers = tuple(owner for owner in found if owner.reason is not None)
+    if strangers:
+        return _busy(claim, strangers, taken)
+    if found:
+        return PortReport(claim, PortState.OURS, found)
+    return _report_unowned(claim, taken)
+
+
+def _report_unowned(claim: PortClaim, taken: Collection[int]) -> PortReport:
+    """Judge a port that could not be bound although no listener in sight concerns us."""
+    from devstack.machine.listeners import find_connected_ports
+
+    binding = try_binding(claim.port, LOOPBACK)
+    if binding is Binding.FREE:  # another interface's listener, or an owner that has just ended
+        return PortReport(claim, PortState.FREE)
+    address = answering_address(claim.port)
+    if address is not None:
+        return _busy(claim, (Owner(address=address, reason=BusyReason.HIDDEN),), taken)
+    if binding is Binding.FORBIDDEN:
+        return PortReport(claim, PortState.FREE, may_bind=False)
+    if claim.port in find_connected_ports({claim.port}):
+        return PortReport(claim, PortState.FREE)
+    return _busy(claim, (), taken)
+
+
+def _busy(claim: PortClaim, owners: tuple[Owner, ...], taken: Collection[int]) -> PortReport:
+    pids = dict.fromkeys(owner.pid for owner in owners if owner.pid is not None)
+    return PortReport(
+        claim,
+        PortState.BUSY,
+        owners,
+        alternative=next_free_port(claim.port, taken),
+        end_command=system.end_command(tuple(pids)) if pids else "",
+        inspect_command=system.inspect_command(claim.port),
+    )
