@@ -1,0 +1,1 @@
+export const SYMBOLS = ['ACME', 'BOLT', 'CRUX', 'DYNE', 'ECHO'];
