@@ -52,7 +52,8 @@ class PortReport:
 
     `owners` are those that make the state: of a busy port, the strangers alone. `may_bind` is False where
     the port is free and this user has no right to it (below 1024). `alternative` is a free port instead of
-    a busy one. `end_command` ends the owners, `inspect_command` shows a listener that this user may not see.
+    a busy one. `end_command` ends the ordinary processes among the owners; `inspect_command` tells an
+    administrator more. Both are for a person to type, and empty where there is nothing to say.
     """
 
     claim: PortClaim

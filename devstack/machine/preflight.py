@@ -111,12 +111,14 @@ def _report_unowned(claim: PortClaim, taken: Collection[int]) -> PortReport:
 
 
 def _busy(claim: PortClaim, owners: tuple[Owner, ...], taken: Collection[int]) -> PortReport:
-    pids = dict.fromkeys(owner.pid for owner in owners if owner.pid is not None)
+    strangers = [one for one in owners if one.reason is BusyReason.STRANGER]
+    pids = tuple(dict.fromkeys(one.pid for one in strangers if one.pid is not None))
+    look = system.inspect_command if owners else system.unowned_command
     return PortReport(
         claim,
         PortState.BUSY,
         owners,
         alternative=next_free_port(claim.port, taken),
-        end_command=system.end_command(tuple(pids)) if pids else "",
-        inspect_command=system.inspect_command(claim.port),
+        end_command=system.end_command(pids) if pids else "",
+        inspect_command=look(claim.port),
     )

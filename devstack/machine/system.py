@@ -106,25 +106,24 @@ def _read_with_psutil(pid: int) -> ProcessRow | None:
         return None
 
 
-def has_variable(pid: int, entry: bytes) -> bool:
-    """Say whether the environment that `pid` was started with holds `entry` (b"NAME=value").
+def environment_of(pid: int) -> bytes:
+    """Return the environment that `pid` was started with: entries NAME=value, each ended by a NUL.
 
-    A process of another user, or one that has ended, holds nothing that can be seen.
+    Empty for a process of another user, one that has ended, or one that has wiped it.
     """
     if IS_LINUX:
         try:
             with open(f"/proc/{pid}/environ", "rb", buffering=0) as file:
-                environment = file.readall()
+                return file.readall()
         except (FileNotFoundError, ProcessLookupError, PermissionError):
-            return False
-        return environment.startswith(entry + b"\0") or b"\0" + entry + b"\0" in environment
+            return b""
     import psutil
 
-    name, _, value = os.fsdecode(entry).partition("=")
     try:
-        return bool(psutil.Process(pid).environ().get(name) == value)
+        entries = psutil.Process(pid).environ().items()
     except (psutil.NoSuchProcess, psutil.AccessDenied, OSError):
-        return False
+        return b""
+    return b"".join(os.fsencode(f"{name}={value}") + b"\0" for name, value in entries)
 
 
 def send_signal(process: ProcessId, number: int) -> bool:
@@ -234,12 +233,28 @@ def unread_bytes(descriptor: int) -> int:
 
 
 def pipe_takes(descriptor: int, size: int) -> bool:
-    """Say whether a pipe takes `size` bytes now, whole and at once (pipe(7): up to PIPE_BUF, if it has room)."""
+    """Say whether a pipe takes `size` bytes now, whole and at once (pipe(7): up to PIPE_BUF)."""
     if IS_WINDOWS or size > select.PIPE_BUF:
         return False
     poll = select.poll()
     poll.register(descriptor, select.POLLOUT)
     return poll.poll(0) == [(descriptor, select.POLLOUT)]
+
+
+def lock_file(descriptor: int) -> bool:
+    """Take an exclusive lock on an open file that dies with its holders; False if another has it."""
+    try:
+        if IS_WINDOWS:
+            import msvcrt
+
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore]
+        else:
+            import fcntl
+
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):
+        return False
+    return True
 
 
 def user_id() -> int | None:
@@ -301,3 +316,12 @@ def inspect_command(port: int) -> str:
     if IS_MACOS:
         return f"sudo lsof -nP -iTCP:{port} -sTCP:LISTEN"
     return f"netstat -ano -p TCP | findstr :{port}"
+
+
+def unowned_command(port: int) -> str:
+    """Return the command that tells more of a `port` that nobody listens on and that cannot be bound."""
+    if IS_LINUX:
+        return f"sudo ss -tnpB 'sport = :{port}'"
+    if IS_MACOS:
+        return f"sudo lsof -nP -iTCP:{port}"
+    return "netsh interface ipv4 show excludedportrange protocol=tcp"

@@ -1,0 +1,141 @@
+"""The port table, what to do about a busy port, and the same facts as JSON."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from devstack.console.errors import DIM, RED, RESET
+from devstack.console.plain import align, printable
+from devstack.console.port_owners import describe_owners, name_owners, next_steps, other_port
+from devstack.core.port_report import Owner, PortReport, PortState
+
+HEADINGS = ("PORT", "STATE", "SERVICE", "VARIABLE", "PURPOSE", "OWNER")
+STATE_STYLE = {PortState.FREE: "green", PortState.BUSY: "bold red", PortState.OURS: "cyan"}
+CHOOSE_FOR_ME = "To have free ports chosen for one run, add --ports auto to devstack up."
+NARROW_COLUMNS = ("PURPOSE", "OWNER")
+"""The columns that give way on a narrow terminal; their cells are folded and never cut."""
+
+
+def port_table(
+    reports: Sequence[PortReport], *, width: int | None, color: bool, now: float | None = None
+) -> str:
+    """Return the table of all claims and, below it, each busy port with its owners and what to do next.
+
+    `width` is a terminal's in columns; None is no terminal, where no cell is cut or wrapped. `now` is in
+    seconds since the epoch.
+    """
+    if not reports:
+        return "No service of this stack claims a port."
+    now = time.time() if now is None else now
+    rows = [_cells(report) for report in reports]
+    table = align((HEADINGS, *rows)) if width is None else _rich_table(rows, reports, width, color)
+    shared = _shared_variables(reports)
+    sections = [_section(report, shared, now, color) for report in reports]
+    closing = [CHOOSE_FOR_ME] if any_busy(reports) else []
+    return "\n\n".join([table, *("\n".join(lines) for lines in sections if lines), *closing])
+
+
+def ports_json(mode: str, reports: Sequence[PortReport]) -> dict[str, Any]:
+    """Return what `check-ports --json` prints; what is not known is None."""
+    return {
+        "mode": mode,
+        "ok": not any_busy(reports),
+        "ports": [_report_json(report) for report in reports],
+    }
+
+
+def any_busy(reports: Iterable[PortReport]) -> bool:
+    """Say whether a port is held by somebody else."""
+    return any(report.state is PortState.BUSY for report in reports)
+
+
+def taken_message(reports: Iterable[PortReport]) -> str:
+    """Return one line that names every busy port and who holds it."""
+    return "; ".join(
+        f"port {report.claim.port} ({report.claim.service}) is taken: {name_owners(report)}"
+        for report in reports
+        if report.state is PortState.BUSY
+    )
+
+
+def _report_json(report: PortReport) -> dict[str, Any]:
+    claim = report.claim
+    return {
+        "port": claim.port,
+        "variable": claim.variable,
+        "service": claim.service,
+        "purpose": claim.purpose or None,
+        "protocol": claim.protocol.value,
+        "state": report.state.value,
+        "owners": [_owner_json(owner) for owner in report.owners],
+    }
+
+
+def _owner_json(owner: Owner) -> dict[str, Any]:
+    return {
+        "pid": owner.pid,
+        "name": owner.name,
+        "command": owner.command,
+        "user": owner.user,
+        "cwd": owner.cwd,
+        "started": None if owner.started is None else _iso_time(owner.started),
+        "address": owner.address,
+    }
+
+
+def _iso_time(seconds: float) -> str:
+    """Return a time since the epoch in ISO 8601, in this machine's zone, to the millisecond."""
+    from datetime import UTC, datetime
+
+    return datetime.fromtimestamp(seconds, UTC).astimezone().isoformat(timespec="milliseconds")
+
+
+def _cells(report: PortReport) -> tuple[str, ...]:
+    claim = report.claim
+    owner = "" if report.state is PortState.FREE else name_owners(report)
+    cells = (str(claim.port), report.state.value, claim.service, claim.variable or "", claim.purpose, owner)
+    return tuple(printable(cell) for cell in cells)
+
+
+def _rich_table(
+    rows: Sequence[tuple[str, ...]], reports: Sequence[PortReport], width: int, color: bool
+) -> str:
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    for heading in HEADINGS:
+        table.add_column(heading, no_wrap=heading not in NARROW_COLUMNS, overflow="fold")
+    for row, report in zip(rows, reports, strict=True):
+        state = Text(row[1], style=STATE_STYLE[report.state])
+        table.add_row(Text(row[0]), state, *(Text(cell) for cell in row[2:]))
+    console = Console(width=width, force_terminal=color, color_system="standard" if color else None)
+    with console.capture() as capture:
+        console.print(table)
+    return "\n".join(line.rstrip() for line in capture.get().splitlines() if line.strip())
+
+
+def _shared_variables(reports: Iterable[PortReport]) -> frozenset[str]:
+    uses = Counter(report.claim.variable for report in reports)
+    return frozenset(variable for variable, count in uses.items() if variable is not None and count > 1)
+
+
+def _section(report: PortReport, shared: frozenset[str], now: float, color: bool) -> list[str]:
+    """Return the lines about one port that needs words: who holds it, and what to do next."""
+    red, dim, reset = (RED, DIM, RESET) if color else ("", "", "")
+    title = printable(f"port {report.claim.port} ({report.claim.service})")
+    if report.state is PortState.BUSY:
+        lines = [f"{red}{title} is taken{reset}"]
+        lines += [f"  {line}" for line in describe_owners(report, now)]
+        steps = next_steps(report, shared)
+    elif not report.may_bind:
+        lines = [f"{title} is free, but this user has no right to bind it"]
+        steps = ["leave it so if the service has that right", *other_port(report, shared)]
+    else:
+        return []
+    return lines + [f"  {dim}→{reset} {printable(step)}" for step in steps]
