@@ -10,8 +10,9 @@ Three marks, each enough by itself:
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+import os
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 
 from devstack.machine import system
 from devstack.machine.system import ProcessId, ProcessRow
@@ -20,60 +21,78 @@ COOKIE = "DEVSTACK_RUN"
 """The variable whose value is unique to one run of one stack."""
 
 
+SERVICE = "DEVSTACK_SERVICE"
+
+
 @dataclass(frozen=True, slots=True)
 class Marks:
-    """By what a stack's processes are known.
+    """By what a run's processes are known.
 
-    `roots` are processes whose descendants all belong (a root belongs too if it is not in `outside`).
-    `groups` are numbers of process groups that are ours for certain. `outside` never belongs, nor what
-    only descends from it: the supervisor, the guardian, whoever asks.
+    `groups` are process groups that are ours for certain, each with its service. `parents` are processes
+    whose descendants all belong, though they themselves do not: the supervisor. `outside` never belongs:
+    the guardian, whoever asks.
     """
 
     cookie: str = ""
-    service: str | None = None
-    roots: tuple[ProcessId, ...] = ()
-    groups: frozenset[int] = frozenset()
+    groups: Mapping[int, str] = field(default_factory=dict)
+    parents: tuple[ProcessId, ...] = ()
     outside: frozenset[int] = frozenset()
 
 
-def find_members(marks: Marks, rows: Iterable[ProcessRow] | None = None) -> tuple[ProcessRow, ...]:
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A living process of the run. `service` is "" where nothing tells it.
+
+    `in_group` says that it is in the main process's group or descends from there, and did not slip away.
+    """
+
+    row: ProcessRow
+    service: str
+    in_group: bool
+
+
+def find_members(marks: Marks, rows: Iterable[ProcessRow] | None = None) -> tuple[Member, ...]:
     """Return the living processes that belong to `marks`, zombies left out.
 
     `rows` is a reading of the process table, taken now where it is None.
     """
     table = list(system.read_processes() if rows is None else rows)
-    living = [row for row in table if row.pid not in marks.outside]
-    found = {row.pid for row in living if _is_marked(row, marks)}
-    roots = {root.pid for root in marks.roots if any(row.id == root for row in table)}
-    _add_descendants(found, roots, living)
-    return tuple(row for row in living if row.pid in found and not row.is_zombie)
+    insiders = [row for row in table if row.pid not in marks.outside]
+    found = {row.pid: mark for row in insiders if (mark := _mark(row, marks))}
+    parents = {parent.pid for parent in marks.parents if any(row.id == parent for row in table)}
+    for pid in parents:
+        found.pop(pid, None)
+    _add_descendants(found, parents, insiders)
+    return tuple(Member(row, *found[row.pid]) for row in insiders if row.pid in found and not row.is_zombie)
 
 
-def _is_marked(row: ProcessRow, marks: Marks) -> bool:
-    if row.group in marks.groups and row.group:
-        return True
-    if row.id in marks.roots:
-        return True
-    return bool(marks.cookie) and not row.is_zombie and _carries(row.pid, marks)
+def _mark(row: ProcessRow, marks: Marks) -> tuple[str, bool] | None:
+    """Return the service that `row` is known for by itself, and whether by its group."""
+    if row.group and row.group in marks.groups:
+        return marks.groups[row.group], True
+    if not marks.cookie or row.is_zombie:
+        return None
+    environment = b"\0" + system.environment_of(row.pid)
+    if f"\0{COOKIE}={marks.cookie}\0".encode() not in environment:
+        return None
+    _, found, rest = environment.partition(f"\0{SERVICE}=".encode())
+    return os.fsdecode(rest[: rest.index(b"\0")]) if found else "", False
 
 
-def _carries(pid: int, marks: Marks) -> bool:
-    if not system.has_variable(pid, f"{COOKIE}={marks.cookie}".encode()):
-        return False
-    return marks.service is None or system.has_variable(pid, f"DEVSTACK_SERVICE={marks.service}".encode())
-
-
-def _add_descendants(found: set[int], roots: Collection[int], rows: list[ProcessRow]) -> None:
-    """Add to `found` every process below one of it, or below `roots`."""
+def _add_descendants(
+    found: dict[int, tuple[str, bool]], parents: Collection[int], rows: list[ProcessRow]
+) -> None:
+    """Add to `found` every process below one of it, of the same service, or below `parents`, of none."""
     children: dict[int, list[int]] = {}
     for row in rows:
         children.setdefault(row.parent, []).append(row.pid)
-    waiting = [*found, *roots]
+    waiting = [*found.items(), *((pid, ("", False)) for pid in parents)]
     while waiting:
-        for pid in children.get(waiting.pop(), ()):
+        parent, mark = waiting.pop()
+        for pid in children.get(parent, ()):
             if pid not in found:
-                found.add(pid)
-                waiting.append(pid)
+                found[pid] = mark
+                waiting.append((pid, mark))
 
 
 def is_alive(process: ProcessId) -> bool:
@@ -82,15 +101,34 @@ def is_alive(process: ProcessId) -> bool:
     return row is not None and row.id == process and not row.is_zombie
 
 
-def signal_members(members: Collection[ProcessRow], number: int) -> int:
-    """Send signal `number` to each of `members`; return how many were still there.
+def signal_rows(rows: Iterable[ProcessRow], number: int) -> None:
+    """Send signal `number` to each process of `rows` that is still there.
 
-    One that cannot be signalled (it became another user's) is passed over: nobody here can end it.
+    One that became another user's is passed over: nobody here can end it, and whoever looks again finds it.
     """
-    sent = 0
-    for row in members:
+    for row in rows:
         try:
-            sent += system.send_signal(row.id, number)
+            system.send_signal(row.id, number)
         except PermissionError:
             continue
-    return sent
+
+
+def kill_rows(rows: Collection[ProcessRow]) -> None:
+    """Kill each process of `rows`, whole groups first.
+
+    A group's signal reaches a child that is just being forked, too.
+    """
+    for group in _whole_groups(rows):
+        system.send_group_signal(group, system.KILL_SIGNAL)
+    signal_rows(rows, system.KILL_SIGNAL)
+
+
+def _whole_groups(rows: Collection[ProcessRow]) -> set[int]:
+    """Return the process groups of which every process is in `rows`: they hold no stranger."""
+    ours = {row.pid for row in rows}
+    groups = {row.group for row in rows if row.group}
+    if not groups:
+        return groups
+    return groups - {
+        row.group for row in system.read_processes() if row.pid not in ours and not row.is_zombie
+    }

@@ -10,8 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from devstack.machine import system
-from devstack.machine.process_tree import Marks, find_members, signal_members
+from devstack.machine.process_tree import Marks, find_members, kill_rows, signal_rows
 from devstack.machine.system import ProcessRow
 
 LONGEST_PAUSE = 0.05
@@ -44,7 +43,7 @@ def end_leftovers(
     pause = 0.002
     quiet = 0
     while True:
-        members = find_members(marks)
+        members = tuple(member.row for member in find_members(marks))
         seen.update((row.pid, row) for row in members)
         quiet = 0 if members else quiet + 1
         elapsed = time.monotonic() - started
@@ -52,30 +51,13 @@ def end_leftovers(
             left = {row.id for row in members}
             return Ended(tuple(row for row in seen.values() if row.id not in left), members)
         if elapsed >= grace:
-            _kill(members)
+            kill_rows(members)
             pause = 0.002
         else:
-            signal_members([row for row in members if row.pid not in told], signal.SIGTERM)
+            signal_rows([row for row in members if row.pid not in told], signal.SIGTERM)
             told.update(row.pid for row in members)
             if on_wait and elapsed > 0.5 and members:
                 on_wait(members)
                 on_wait = None
         time.sleep(min(pause, max(grace - elapsed, 0.001)))
         pause = min(pause * 1.5, LONGEST_PAUSE)
-
-
-def _kill(members: tuple[ProcessRow, ...]) -> None:
-    """Kill whole groups first: a group's signal reaches a child that is being forked, too."""
-    for group in whole_groups(members):
-        system.send_group_signal(group, system.KILL_SIGNAL)
-    signal_members(members, system.KILL_SIGNAL)
-
-
-def whole_groups(members: tuple[ProcessRow, ...]) -> frozenset[int]:
-    """Return the process groups of which every process is among `members`."""
-    ours = {row.pid for row in members}
-    groups = {row.group for row in members if row.group}
-    if not groups:
-        return frozenset()
-    mixed = {row.group for row in system.read_processes() if row.pid not in ours and not row.is_zombie}
-    return frozenset(groups - mixed)

@@ -1,0 +1,203 @@
+"""The run directory `.devstack/` in the project: what runs (the record), who may run (the lock), the logs.
+
+    .devstack/.gitignore      the folder ignores itself
+    .devstack/lock            held by the supervisor for its whole life; a lock dies with its process
+    .devstack/record.json     what runs: pids with their start times, ports, the control socket
+    .devstack/control.sock    the control socket, where the system has Unix sockets
+    .devstack/supervisor.log  devstack's own lines
+    .devstack/logs/           one log a service
+
+Nothing here depends on $TMPDIR or on the shell. A record is believed only if its supervisor lives, by pid
+and start time, so a stale one never needs a hand.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from devstack.errors import AlreadyRunningError, RunDirectoryError
+from devstack.machine import process_tree, system
+from devstack.machine.system import ProcessId
+
+FOLDER = ".devstack"
+VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedService:
+    """One service as the record has it: its main process, and its ports by variable."""
+
+    name: str
+    process: ProcessId | None
+    ports: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What runs in a project. `started` is seconds since 1970; `run` is the run's cookie.
+
+    `file_times` are the times of change of the files that were read, in nanoseconds.
+    """
+
+    project: str
+    mode: str
+    run: str
+    started: float
+    supervisor: ProcessId
+    guardian: ProcessId | None
+    services: tuple[RecordedService, ...]
+    port: int | None = None  # control over loopback TCP, where there are no Unix sockets
+    token: str = ""
+    detached: bool = False
+    file_times: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def processes(self) -> tuple[ProcessId, ...]:
+        """Return the main processes that were started."""
+        return tuple(service.process for service in self.services if service.process)
+
+    @property
+    def is_alive(self) -> bool:
+        """Say whether the supervisor that wrote this still lives."""
+        return process_tree.is_alive(self.supervisor)
+
+
+def run_folder(project: str) -> str:
+    return os.path.join(project, FOLDER)
+
+
+def logs_folder(project: str) -> str:
+    return os.path.join(project, FOLDER, "logs")
+
+
+def record_path(project: str) -> str:
+    return os.path.join(project, FOLDER, "record.json")
+
+
+def socket_path(project: str) -> str:
+    return os.path.join(project, FOLDER, "control.sock")
+
+
+def supervisor_log_path(project: str) -> str:
+    return os.path.join(project, FOLDER, "supervisor.log")
+
+
+def prepare_run_folder(project: str) -> None:
+    """Make the run directory, for its user alone. Raises RunDirectoryError."""
+    folder = run_folder(project)
+    try:
+        os.makedirs(logs_folder(project), mode=0o700, exist_ok=True)
+        if os.stat(folder).st_mode & 0o077:
+            os.chmod(folder, 0o700)
+        ignore = os.path.join(folder, ".gitignore")
+        if not os.path.exists(ignore):
+            _write_whole(ignore, "*\n")
+    except OSError as error:
+        raise _cannot_use(folder, error) from error
+
+
+def _cannot_use(folder: str, error: OSError) -> RunDirectoryError:
+    return RunDirectoryError(
+        f"cannot write the run directory {folder}: {error.strerror or error}",
+        hint="devstack keeps its record, lock and logs there: make room on the disk or the folder writable",
+    )
+
+
+def acquire_lock(project: str) -> int:
+    """Take the project's lock; return its descriptor, which holds it until it is closed everywhere.
+
+    Raises AlreadyRunningError when another supervisor has it, RunDirectoryError when it cannot be made.
+    """
+    path = os.path.join(run_folder(project), "lock")
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise _cannot_use(run_folder(project), error) from error
+    if system.lock_file(descriptor):
+        return descriptor
+    os.close(descriptor)
+    raise _already_running(project)
+
+
+def _already_running(project: str) -> AlreadyRunningError:
+    record = read_record(project)
+    if record is None or not record.is_alive:
+        return AlreadyRunningError(
+            "another devstack is just starting or stopping in this project",
+            hint="try again in a moment; `devstack status` shows what runs",
+        )
+    return AlreadyRunningError(
+        f"a stack is running here already: mode {record.mode}, supervisor pid {record.supervisor.pid}, "
+        f"in {record.project}",
+        hint="`devstack status` shows it, `devstack logs -f` follows it, `devstack down` stops it, "
+        "`devstack restart SERVICE` restarts a part",
+    )
+
+
+def write_record(record: Record) -> None:
+    """Write the record whole or not at all. Raises RunDirectoryError."""
+    try:
+        _write_whole(
+            record_path(record.project), json.dumps({"version": VERSION, **asdict(record)}, indent=1)
+        )
+    except OSError as error:
+        raise _cannot_use(run_folder(record.project), error) from error
+
+
+def _write_whole(path: str, text: str) -> None:
+    new = f"{path}.{os.getpid()}.new"
+    try:
+        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with open(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.replace(new, path)
+    except OSError:
+        if os.path.exists(new):
+            os.unlink(new)
+        raise
+
+
+def read_record(project: str) -> Record | None:
+    """Return the record of `project`, living or stale; None where there is none that can be read."""
+    try:
+        with open(record_path(project), encoding="utf-8") as file:
+            content = json.load(file)
+        return _parse(content)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (ValueError, KeyError, TypeError):
+        return None  # of another version, or damaged: nothing in it can be relied on
+
+
+def _parse(content: dict[str, Any]) -> Record | None:
+    if content.pop("version") != VERSION:
+        return None
+    services = tuple(
+        RecordedService(service["name"], _parse_process(service["process"]), tuple(service["ports"]))
+        for service in content.pop("services")
+    )
+    supervisor, guardian = _parse_process(content.pop("supervisor")), _parse_process(content.pop("guardian"))
+    if supervisor is None:
+        return None
+    return Record(services=services, supervisor=supervisor, guardian=guardian, **content)
+
+
+def _parse_process(content: dict[str, Any] | None) -> ProcessId | None:
+    return ProcessId(int(content["pid"]), float(content["started"])) if content else None
+
+
+def remove_record(project: str) -> None:
+    """Remove the record and the control socket, if they are there."""
+    for path in (record_path(project), socket_path(project)):
+        if os.path.lexists(path):
+            os.unlink(path)
+
+
+def running_record(project: str) -> Record | None:
+    """Return the record of the stack that runs in `project`, or None if none does."""
+    record = read_record(project)
+    return record if record is not None and record.is_alive else None
