@@ -1,0 +1,98 @@
+"""Which mode, and which Procfile, and why."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from devstack.config.environment import ResolvedEnvironment
+from devstack.config.files import shown_path
+from devstack.config.locate import procfile_names
+from devstack.errors import ConfigError, UsageError
+
+DEV, PROD = "dev", "prod"
+NODE_WORDS = {DEV: "development", PROD: "production"}
+"""What NODE_ENV calls a mode."""
+
+NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class ModeChoice:
+    mode: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProcfileChoice:
+    """The Procfile to read: absolute path, the name to show, why, and what `up` should say about it."""
+
+    path: str
+    name: str
+    reason: str
+    note: str = ""
+
+
+def choose_mode(option: str | None, plain: ResolvedEnvironment) -> ModeChoice:
+    """Return the mode: `option` (--mode), else DEVSTACK_MODE, else NODE_ENV, else dev.
+
+    `plain` is the shell over `.env` alone: no other layer can decide the mode, for the mode decides them.
+    """
+    if option is not None:
+        if not NAME.match(option):
+            raise UsageError(
+                f"--mode {option!r} is no name for a mode", hint="dev, prod, or the X of a Procfile.X"
+            )
+        return ModeChoice(option, "--mode")
+    variable = plain.get("DEVSTACK_MODE")
+    if variable is not None and variable.value:
+        if not NAME.match(variable.value):
+            raise ConfigError(
+                f"DEVSTACK_MODE={variable.value!r} is no name for a mode",
+                source=variable.source,
+                line=variable.line,
+                hint="dev, prod, or the X of a Procfile.X",
+            )
+        return ModeChoice(variable.value, f"DEVSTACK_MODE from {variable.location}")
+    node = plain.get("NODE_ENV")
+    for mode, word in NODE_WORDS.items():
+        if node is not None and node.value == word:
+            return ModeChoice(mode, f"NODE_ENV={word} from {node.location}")
+    return ModeChoice(DEV, "the default")
+
+
+def choose_procfile(project: str, mode: str, explicit: str | None) -> ProcfileChoice:
+    """Return the Procfile of `mode`: `explicit` (-f), else `Procfile.<mode>`, else `Procfile`.
+
+    ConfigError that names both and every other `Procfile.*` with its mode where there is none.
+    """
+    if explicit is not None:
+        path = os.path.normpath(os.path.join(project, explicit))
+        if not os.path.isfile(path):
+            raise ConfigError(f"there is no such Procfile: {path}", source=shown_path(path, project))
+        return ProcfileChoice(path, shown_path(path, project), "-f")
+    wanted = f"Procfile.{mode}"
+    if os.path.isfile(os.path.join(project, wanted)):
+        return ProcfileChoice(os.path.join(project, wanted), wanted, f"for mode {mode}")
+    if os.path.isfile(os.path.join(project, "Procfile")):
+        reason = f"no {wanted} here, so Procfile"
+        return ProcfileChoice(os.path.join(project, "Procfile"), "Procfile", reason, reason)
+    raise _no_procfile(project, mode)
+
+
+def _no_procfile(project: str, mode: str) -> ConfigError:
+    modes = [name.partition(".")[2] for name in procfile_names(project) if "." in name]
+    others = "\n".join(f"Procfile.{other} is here: --mode {other} reads it" for other in modes)
+    example = (
+        f"write Procfile.{mode} with a line such as `web: npm run dev`, or let `devstack init` propose one"
+    )
+    return ConfigError(
+        f"no Procfile.{mode} and no Procfile in {project}", hint=f"{others}\n{example}" if others else example
+    )
+
+
+def node_environment(mode: str, environment: Mapping[str, str]) -> str | None:
+    """Return the NODE_ENV that services get for `mode`; None where it is set already or Node has no word."""
+    return None if "NODE_ENV" in environment else NODE_WORDS.get(mode)

@@ -1,0 +1,151 @@
+"""load_stack(): files and options in, a complete and resolved Stack out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from devstack.config.choice import check_settings_names, checked_scale, chosen_services, dependencies_of
+from devstack.config.claims import Wish, plan_ports, port_settings, refuse_conflicts
+from devstack.config.environment import (
+    EnvFile,
+    ResolvedEnvironment,
+    layer_names,
+    read_env_file,
+    resolve,
+)
+from devstack.config.files import shown_path
+from devstack.config.mode import ModeChoice, choose_mode, choose_procfile
+from devstack.config.procfile import read_procfile
+from devstack.config.service_build import ServiceBuilder, shared_environment
+from devstack.config.settings import Settings, read_settings
+from devstack.core.stack import Stack
+from devstack.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True)
+class StackOptions:
+    """What the command line and the shell say. Paths are absolute or relative to the project's folder.
+
+    `environ` is the shell's environment. `services` empty: all. `scale` is service → instances.
+    `port_overrides` is (instance, variable) → port, for claims that devstack has moved. `tool_folder` is
+    appended to PATH.
+    """
+
+    project: str
+    environ: Mapping[str, str]
+    mode: str | None = None
+    procfile: str | None = None
+    env_file: str | None = None
+    services: tuple[str, ...] = ()
+    scale: Mapping[str, int] = field(default_factory=dict)
+    port_overrides: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    tool_folder: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedStack:
+    """A stack, and what a person may want to know about how it came about.
+
+    `environment` is the shell and the files, with the source of every value. `shared` is what devstack adds
+    for every service and for `devstack run`; each `Service.env` holds it already. `notes` are sentences for
+    `up` to say.
+    """
+
+    stack: Stack
+    mode_reason: str
+    procfile_reason: str
+    environment: ResolvedEnvironment
+    shared: Mapping[str, str]
+    notes: tuple[str, ...] = ()
+
+
+def load_stack(options: StackOptions) -> LoadedStack:
+    """Read the project's files and return the stack that they and `options` describe.
+
+    Raises ConfigError for what is wrong in a file or a variable, UsageError for what is wrong in `options`.
+    """
+    choice, layers, read = _mode_and_layers(options)
+    procfile = choose_procfile(options.project, choice.mode, options.procfile)
+    lines = read_procfile(procfile.path, procfile.name)
+    settings = read_settings(options.project)
+    if settings is not None:
+        check_settings_names(settings, lines, options.project)
+    wish = Wish(
+        lines,
+        choice.mode,
+        settings or Settings(),
+        checked_scale(options.scale, lines, options.project),
+        options.port_overrides,
+    )
+    before = resolve(options.environ, layers)
+    environment = _with_moved_ports(options, wish, layers, before)
+    plan = plan_ports(wish, environment, before)
+    dependencies = dependencies_of(wish, options.project)
+    chosen = chosen_services(options.services, wish, dependencies, options.project)
+    refuse_conflicts(plan, [instance for name in chosen for instance in wish.instances(name)])
+    shared = shared_environment(options, wish, environment, plan)
+    builder = ServiceBuilder(options.project, wish, plan, environment.values() | shared, shared, dependencies)
+    stack = Stack(
+        project=options.project,
+        mode=choice.mode,
+        procfile=procfile.name,
+        services=tuple(builder.build(name, i) for name in chosen for i in wish.instances(name)),
+        environment=environment.values(),
+        files=(*read, procfile.path, *((settings.path,) if settings else ())),
+    )
+    notes = (procfile.note, _node_note(choice.mode, environment))
+    return LoadedStack(
+        stack, choice.reason, procfile.reason, environment, shared, tuple(note for note in notes if note)
+    )
+
+
+def _mode_and_layers(options: StackOptions) -> tuple[ModeChoice, tuple[EnvFile, ...], tuple[str, ...]]:
+    """Return the mode, the `.env` layers that are there (the one that wins first), and their paths."""
+    if options.env_file is not None:
+        plain = _explicit_env_file(options)
+        choice = choose_mode(options.mode, resolve(options.environ, (plain,)))
+        return choice, (plain,), (plain.path,)
+    found = _layer(options.project, ".env")
+    choice = choose_mode(options.mode, resolve(options.environ, (found,) if found else ()))
+    names = [name for name in layer_names(choice.mode) if name != ".env"]
+    layers = tuple(file for file in (*(_layer(options.project, name) for name in names), found) if file)
+    return choice, layers, tuple(file.path for file in layers)
+
+
+def _layer(project: str, name: str) -> EnvFile | None:
+    return read_env_file(os.path.join(project, name), name)
+
+
+def _explicit_env_file(options: StackOptions) -> EnvFile:
+    path = os.path.normpath(os.path.join(options.project, options.env_file or ""))
+    name = shown_path(path, options.project)
+    file = read_env_file(path, name)
+    if file is None:
+        raise ConfigError("there is no such file", source=name, hint="--env-file names a file to read")
+    return file
+
+
+def _with_moved_ports(
+    options: StackOptions, wish: Wish, layers: tuple[EnvFile, ...], before: ResolvedEnvironment
+) -> ResolvedEnvironment:
+    """Resolve again with the moved ports, so that a `${PORT}` in a file follows.
+
+    Foreman's PORT is each service's own: no `${PORT}` in a file can mean it.
+    """
+    explicit = port_settings(wish)
+    moved: dict[str, str] = {}
+    for (instance, variable), number in options.port_overrides.items():
+        if instance in explicit or (before.get(variable) and "." not in instance):
+            moved.setdefault(variable, str(number))
+    return resolve(options.environ, layers, moved) if moved else before
+
+
+def _node_note(mode: str, environment: ResolvedEnvironment) -> str:
+    """Return a word about a NODE_ENV that says another mode than the one that runs."""
+    node = environment.get("NODE_ENV")
+    said = {"development": "dev", "production": "prod"}.get(node.value if node else "")
+    if node is None or said is None or mode not in ("dev", "prod") or said == mode:
+        return ""
+    return f"services get NODE_ENV={node.value} from {node.location}, though the mode is {mode}"

@@ -1,0 +1,13 @@
+"""“Did you mean”: the known word that is nearest to what was written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return ` (did you mean “x”?)` for the nearest of `known`, or nothing where none is near."""
+    from difflib import get_close_matches
+
+    near = get_close_matches(word, tuple(known), n=1)
+    return f" (did you mean “{near[0]}”?)" if near else ""
