@@ -46,7 +46,7 @@ def accept_for(key: str) -> str:
 def _sha1(data: bytes) -> bytes:
     # hashlib loads OpenSSL, which costs a supervisor 3.6 MB; CPython's own module is nothing beside it.
     try:
-        from _sha1 import sha1
+        from _sha1 import sha1  # type: ignore[import-not-found]
     except ImportError:
         from hashlib import sha1
     digest: bytes = sha1(data, usedforsecurity=False).digest()

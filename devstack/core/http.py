@@ -52,7 +52,7 @@ class Head:
 
 
 def request_target(path: str) -> str:
-    """Return `path` as it may stand in a request line: with a leading slash, no blank and nothing but ASCII."""
+    """Return `path` as it may stand in a request line: with a leading slash, no blank, only ASCII."""
     escaped = "".join(
         char
         if "!" <= char <= "~"
@@ -75,7 +75,7 @@ def split_head(buffer: bytes | bytearray) -> tuple[Head, bytes] | None:
 
     HttpError: it is not HTTP (said from the first bytes on, not after a timeout), or longer than MAX_HEAD.
     """
-    if not b"HTTP/".startswith(buffer[:5]):
+    if not b"HTTP/".startswith(bytes(buffer[:5])):
         raise HttpError("the answer is not HTTP", start=bytes(buffer[:200]))
     end = _HEAD_END.search(buffer, 0, MAX_HEAD)
     if end is not None:

@@ -92,7 +92,7 @@ Event = Message | Ping | Pong | Close
 
 
 def apply_mask(payload: bytes, mask: bytes) -> bytes:
-    """Return `payload` with every byte XORed with its byte of the 4 of `mask` (RFC 6455, 5.3); its own inverse."""
+    """Return `payload` XORed with the 4 bytes of `mask` over and over (RFC 6455, 5.3); its own inverse."""
     repeated = (mask * (len(payload) // 4 + 1))[: len(payload)]
     mixed = int.from_bytes(payload, "big") ^ int.from_bytes(repeated, "big")
     return mixed.to_bytes(len(payload), "big")
@@ -113,7 +113,7 @@ def encode_frame(opcode: Opcode, payload: bytes, *, mask: bytes | None = None, f
 
 
 def close_payload(code: int, reason: str = "") -> bytes:
-    """Return what a Close frame carries; the reason is cut to the 123 bytes that fit. NO_CODE carries nothing."""
+    """Return what a Close frame carries: nothing for NO_CODE; the reason is cut to the 123 bytes that fit."""
     if code == NO_CODE:
         return b""
     text = reason.encode()[: MAX_CONTROL - 2].decode(errors="ignore")
@@ -122,7 +122,9 @@ def close_payload(code: int, reason: str = "") -> bytes:
 
 def is_close_code(code: int) -> bool:
     """Say whether `code` may stand in a Close frame (RFC 6455, 7.4; 1012 to 1014 by IANA's registry)."""
-    return 1000 <= code <= 1014 and code not in (1004, NO_CODE, NO_CLOSE) or 3000 <= code <= 4999
+    if code in (1004, NO_CODE, NO_CLOSE):
+        return False
+    return 1000 <= code <= 1014 or 3000 <= code <= 4999
 
 
 class Receiver:
@@ -138,7 +140,7 @@ class Receiver:
         self._buffer = bytearray()
         self._kind: Opcode | None = None  # of the message whose fragments are coming
         self._size = 0
-        self._parts: list[str] | list[bytes] = []
+        self._parts: list[bytes] = []
         self._utf8 = codecs.getincrementaldecoder("utf-8")()
         self._ended = False
 
@@ -220,24 +222,24 @@ class Receiver:
                 return self._add(payload, fin)
 
     def _add(self, payload: bytes, fin: bool) -> Message | None:
-        self._size += len(payload)
         is_text = self._kind is Opcode.TEXT
-        self._parts.append(self._decode(payload, fin) if is_text else payload)  # type: ignore[arg-type]
+        if is_text:
+            self._check_utf8(payload, fin)
+        if payload:
+            self._parts.append(payload)
+            self._size += len(payload)
         if not fin:
             return None
-        whole: str | bytes = "".join(self._parts) if is_text else b"".join(self._parts)  # type: ignore[arg-type]
+        whole = b"".join(self._parts)
         self._kind, self._size, self._parts = None, 0, []
-        return Message(whole)
+        return Message(whole.decode() if is_text else whole)
 
-    def _decode(self, payload: bytes, fin: bool) -> str:
-        """Decode a fragment, which may end within a character; bad UTF-8 fails at its first wrong byte."""
+    def _check_utf8(self, payload: bytes, fin: bool) -> None:
+        """Check a fragment, which may end within a character; what is wrong fails before the rest comes."""
         try:
-            text = self._utf8.decode(payload, final=fin)
+            self._utf8.decode(payload, final=fin)
         except UnicodeDecodeError:
             raise ProtocolError("a text message is not UTF-8", code=BAD_DATA) from None
-        if fin:
-            self._utf8.reset()
-        return text
 
 
 def _opcode_of(first: int) -> tuple[Opcode, bool]:
