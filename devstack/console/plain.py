@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from typing import TextIO
 
 GAP = "  "
 
@@ -33,3 +35,19 @@ def how_long(seconds: float) -> str:
         if count:
             parts.append(f"{count} {unit}")
     return " ".join(parts[:2]) or "0 s"
+
+
+def terminal_width(stream: TextIO) -> int | None:
+    """Return the columns of the terminal that `stream` is, None if it is none."""
+    if not stream.isatty():
+        return None
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or 80
+    except OSError:  # a terminal that does not say how wide it is
+        return 80
+
+
+def print_text(text: str, stream: TextIO) -> None:
+    """Print `text`; what the stream's encoding (cp1252, ASCII) lacks comes out as an escape, not an error."""
+    encoding = stream.encoding or "utf-8"
+    print(text.encode(encoding, "backslashreplace").decode(encoding), file=stream)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from devstack.console.errors import DIM, RED, RESET
-from devstack.console.plain import align, printable
+from devstack.console.errors import DIM, RED, RESET, wants_color
+from devstack.console.plain import align, print_text, printable, terminal_width
 from devstack.console.port_owners import describe_owners, name_owners, next_steps, other_port
 from devstack.core.port_report import Owner, PortReport, PortState
 
@@ -36,6 +37,21 @@ def port_table(
     sections = [_section(report, shared, now, color) for report in reports]
     closing = [CHOOSE_FOR_ME] if any_busy(reports) else []
     return "\n\n".join([table, *("\n".join(lines) for lines in sections if lines), *closing])
+
+
+def show_ports(reports: Sequence[PortReport], *, no_color: bool, to_stderr: bool = False) -> None:
+    """Print the table and what belongs to it, as wide as the terminal is."""
+    stream = sys.stderr if to_stderr else sys.stdout
+    width = terminal_width(stream)
+    color = wants_color(width is not None, no_color=no_color)
+    print_text(port_table(reports, width=width, color=color), stream)
+
+
+def show_ports_json(mode: str, reports: Sequence[PortReport]) -> None:
+    """Print the JSON of `check-ports --json`."""
+    import json
+
+    print(json.dumps(ports_json(mode, reports), indent=2))
 
 
 def ports_json(mode: str, reports: Sequence[PortReport]) -> dict[str, Any]:

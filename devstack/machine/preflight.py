@@ -8,7 +8,6 @@ client of `localhost` could meet him.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import replace
 
 from devstack.core.port_report import BusyReason, Owner, PortReport, PortState
 from devstack.core.ports import PortClaim
@@ -57,20 +56,20 @@ def check_claims(
     )
 
 
-def free_ports(claims: Iterable[PortClaim]) -> tuple[PortClaim, ...]:
-    """Return the claims, each moved to a free port of its own (`--ports auto`).
+def free_ports(claims: Iterable[PortClaim]) -> dict[tuple[str, str], int]:
+    """Return a free port for each claim (`--ports auto`), by the claim's service and variable.
 
-    A claim without a variable stays where it is: nothing could hand the new number to its service.
+    No two are the same, and none is a port that is claimed now. A claim without a variable is left out:
+    nothing could hand the new number to its service.
     """
-    wanted = list(claims)
-    taken = {claim.port for claim in wanted}
-    moved = []
-    for claim in wanted:
+    claimed = list(claims)
+    taken = {claim.port for claim in claimed}
+    free: dict[tuple[str, str], int] = {}
+    for claim in claimed:
         if claim.variable is not None:
-            claim = replace(claim, port=find_free_port(taken))  # noqa: PLW2901 the moved claim takes its place
-            taken.add(claim.port)
-        moved.append(claim)
-    return tuple(moved)
+            free[claim.service, claim.variable] = find_free_port(taken)
+            taken.add(free[claim.service, claim.variable])
+    return free
 
 
 def _find_owners(

@@ -1,0 +1,62 @@
+"""`devstack check-ports`: every claim, free, busy (and who), or ours."""
+
+from __future__ import annotations
+
+import typer
+
+from devstack.cli.options import (
+    EnvFileOption,
+    JsonOption,
+    ModeOption,
+    NoColorOption,
+    ProcfileOption,
+    ProjectOption,
+    VersionOption,
+    globals_of,
+)
+from devstack.cli.project import stack_options
+from devstack.core.port_report import PortReport
+from devstack.core.stack import Stack
+from devstack.errors import PortTakenError
+
+
+def check_ports(
+    ctx: typer.Context,
+    mode: ModeOption = None,
+    json: JsonOption = False,
+    procfile: ProcfileOption = None,
+    env_file: EnvFileOption = None,
+    project: ProjectOption = None,
+    no_color: NoColorOption = False,
+    version: VersionOption = False,
+) -> None:
+    """Show for every port of the stack whether it is free, and who holds it if not.
+
+    Exit code 3 if a port is taken by somebody else.
+    """
+    from devstack.config.stack import load_stack
+    from devstack.console.ports import any_busy, show_ports, show_ports_json, taken_message
+
+    stack = load_stack(stack_options(ctx, mode=mode, procfile=procfile, env_file=env_file)).stack
+    reports = check_stack_ports(stack)
+    if json:
+        show_ports_json(stack.mode, reports)
+    else:
+        show_ports(reports, no_color=globals_of(ctx).no_color)
+    if not any_busy(reports):
+        return
+    if json:
+        raise PortTakenError(taken_message(reports), hint="`devstack check-ports` says what to do next")
+    raise typer.Exit(PortTakenError.exit_code)
+
+
+def check_stack_ports(stack: Stack) -> tuple[PortReport, ...]:
+    """Return a report for every claim of `stack`; what its own running stack holds is ours."""
+    from devstack.machine.preflight import check_claims
+    from devstack.supervisor.record import running_record
+
+    record = running_record(stack.project)
+    if record is None:
+        return check_claims(stack.claims, project=stack.project)
+    ours = (record.supervisor, *record.processes)
+    return check_claims(stack.claims, ours, cookie=record.run, project=stack.project)
