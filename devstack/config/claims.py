@@ -5,9 +5,8 @@ The numbers are settled for every service of the Procfile, chosen or not, so tha
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from devstack.config.environment import ResolvedEnvironment
 from devstack.config.procfile import ProcfileLine
@@ -17,19 +16,16 @@ from devstack.errors import ConfigError
 
 PORT = "PORT"
 FOREMAN_BASE, FOREMAN_STEP = 5000, 100
-NAMES_PORT = re.compile(r"\$PORT(?![A-Za-z0-9_])|\$\{PORT[:}\-=?+%#]|%PORT%")
-"""A command that names PORT, in the shell's spelling or in that of Windows."""
 
 
-@dataclass(frozen=True, slots=True)
-class Wish:
+class Wish(NamedTuple):
     """All that decides the port claims, beside the environment."""
 
     lines: tuple[ProcfileLine, ...]
     mode: str
     settings: Settings
-    scale: Mapping[str, int] = field(default_factory=dict)
-    overrides: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    scale: Mapping[str, int]
+    overrides: Mapping[tuple[str, str], int]
 
     def instances(self, name: str) -> tuple[str, ...]:
         """Return the names of the instances of a service: `worker`, `worker.2`, …"""
@@ -37,8 +33,7 @@ class Wish:
         return tuple(name if i == 1 else f"{name}.{i}" for i in range(1, count + 1))
 
 
-@dataclass(frozen=True, slots=True)
-class PlannedClaim:
+class PlannedClaim(NamedTuple):
     """A claim with the place that its number came from, for messages."""
 
     claim: PortClaim
@@ -46,8 +41,7 @@ class PlannedClaim:
     line: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Ports:
+class Ports(NamedTuple):
     """What one instance has: its claims, and the PORT that foreman's rule gives it, claimed or not."""
 
     planned: tuple[PlannedClaim, ...] = ()
@@ -106,6 +100,15 @@ def plan_ports(wish: Wish, environment: ResolvedEnvironment, before: ResolvedEnv
     plain.update({name: ports for name, ports in own.items() if ports is not None})
     plain.update({name: Ports(planneds) for name, planneds in first.items()})
     return _with_overrides(wish, _all_instances(wish, plain))
+
+
+def names_port(command: str) -> bool:
+    """Say whether a command names PORT, in the shell's spelling or in that of Windows."""
+    if "PORT" not in command:
+        return False
+    import re
+
+    return bool(re.search(r"\$PORT(?![A-Za-z0-9_])|\$\{PORT[:}\-=?+%#]|%PORT%", command))
 
 
 def _first_claims(
@@ -176,7 +179,7 @@ def _own_port(wish: Wish, line: ProcfileLine) -> Ports | None:
 
 
 def _claim_if_named(line: ProcfileLine, number: int, source: str, at: int | None) -> Ports:
-    if not NAMES_PORT.search(line.command):
+    if not names_port(line.command):
         return Ports()
     return Ports((PlannedClaim(PortClaim(line.name, number, PORT), source, at),))
 
@@ -207,9 +210,7 @@ def _foreman_ports(unknown: Iterable[tuple[int, ProcfileLine]], claimed: set[int
                 hint=f"give services.{line.name} its ports in devstack.toml, or set PORT",
             )
         taken.add(number)
-        claims = (
-            (PlannedClaim(PortClaim(line.name, number, PORT)),) if NAMES_PORT.search(line.command) else ()
-        )
+        claims = (PlannedClaim(PortClaim(line.name, number, PORT)),) if names_port(line.command) else ()
         found[line.name] = Ports(claims, number)
     return found
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from devstack.config.files import read_text
 from devstack.errors import ConfigError
@@ -18,8 +18,7 @@ SHELL = "shell"
 DEVSTACK = "devstack"
 
 
-@dataclass(frozen=True, slots=True)
-class Variable:
+class Variable(NamedTuple):
     """One variable with its value and its source: a file (with the line), `shell` or `devstack`.
 
     `hides` are the places (`file:line`, `shell`) whose value for this name it replaces, nearest first.
@@ -37,8 +36,7 @@ class Variable:
         return _location(self.source, self.line)
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One entry of a file as it stands there; `value` None is a name without `=`, which sets nothing."""
 
     name: str
@@ -46,8 +44,7 @@ class Entry:
     line: int
 
 
-@dataclass(frozen=True, slots=True)
-class EnvFile:
+class EnvFile(NamedTuple):
     """One `.env` file: its absolute path, its name as a person would write it, its entries in order."""
 
     path: str
@@ -55,11 +52,10 @@ class EnvFile:
     entries: tuple[Entry, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ResolvedEnvironment:
+class ResolvedEnvironment(NamedTuple):
     """Every variable that the shell and the files set."""
 
-    variables: Mapping[str, Variable] = field(default_factory=dict)
+    variables: Mapping[str, Variable]
 
     def get(self, name: str) -> Variable | None:
         return self.variables.get(name)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from devstack.config.environment import ResolvedEnvironment
 from devstack.config.files import shown_path
@@ -13,20 +12,17 @@ from devstack.config.locate import procfile_names
 from devstack.errors import ConfigError, UsageError
 
 DEV, PROD = "dev", "prod"
+_MARKS = str.maketrans("-_.", "aaa")
 NODE_WORDS = {DEV: "development", PROD: "production"}
 """What NODE_ENV calls a mode."""
 
-NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*\Z")
 
-
-@dataclass(frozen=True, slots=True)
-class ModeChoice:
+class ModeChoice(NamedTuple):
     mode: str
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class ProcfileChoice:
+class ProcfileChoice(NamedTuple):
     """The Procfile to read: absolute path, the name to show, why, and what `up` should say about it."""
 
     path: str
@@ -41,14 +37,14 @@ def choose_mode(option: str | None, plain: ResolvedEnvironment) -> ModeChoice:
     `plain` is the shell over `.env` alone: no other layer can decide the mode, for the mode decides them.
     """
     if option is not None:
-        if not NAME.match(option):
+        if not _is_name(option):
             raise UsageError(
                 f"--mode {option!r} is no name for a mode", hint="dev, prod, or the X of a Procfile.X"
             )
         return ModeChoice(option, "--mode")
     variable = plain.get("DEVSTACK_MODE")
     if variable is not None and variable.value:
-        if not NAME.match(variable.value):
+        if not _is_name(variable.value):
             raise ConfigError(
                 f"DEVSTACK_MODE={variable.value!r} is no name for a mode",
                 source=variable.source,
@@ -61,6 +57,11 @@ def choose_mode(option: str | None, plain: ResolvedEnvironment) -> ModeChoice:
         if node is not None and node.value == word:
             return ModeChoice(mode, f"NODE_ENV={word} from {node.location}")
     return ModeChoice(DEV, "the default")
+
+
+def _is_name(mode: str) -> bool:
+    """Say whether `mode` can end a file's name: letters, digits, `-`, `_`, and dots but for the first."""
+    return mode.isascii() and not mode.startswith(".") and mode.translate(_MARKS).isalnum()
 
 
 def choose_procfile(project: str, mode: str, explicit: str | None) -> ProcfileChoice:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from devstack.config.files import read_bytes, whole_lines
 from devstack.errors import ConfigError
@@ -10,8 +10,7 @@ from devstack.errors import ConfigError
 EXAMPLE = "expected `name: command`, for example `web: npm run dev`"
 
 
-@dataclass(frozen=True, slots=True)
-class ProcfileLine:
+class ProcfileLine(NamedTuple):
     """One service of a Procfile: its name, its command, and its line, counted from 1."""
 
     name: str

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from devstack.config.claims import PORT, Ports, Wish
 from devstack.config.environment import ResolvedEnvironment
@@ -52,8 +51,7 @@ def _search_path(path: str | None, folder: str | None) -> str | None:
     return os.pathsep.join((*folders, folder))
 
 
-@dataclass(frozen=True, slots=True)
-class ServiceBuilder:
+class ServiceBuilder(NamedTuple):
     """Builds the services of one stack.
 
     `base` is the environment that a service has before its own settings, `shared` the part of it that
