@@ -140,7 +140,7 @@ def _number(
     if variable is not None:
         own = wish.settings.service(name)
         if variable in own.env:
-            line = own.lines.get("env")
+            line = own.lines.get(f"env.{variable}")
             return parse_port(own.env[variable], variable, wish.settings.name, line), wish.settings.name, line
         found = environment.get(variable)
         if found is not None:
@@ -173,7 +173,7 @@ def _own_port(wish: Wish, line: ProcfileLine) -> Ports | None:
     own = wish.settings.service(line.name)
     if PORT not in own.env:
         return None
-    place = wish.settings.name, own.lines.get("env")
+    place = wish.settings.name, own.lines.get(f"env.{PORT}")
     number = parse_port(own.env[PORT], PORT, *place)
     return _claim_if_named(line, number, *place)
 

@@ -53,7 +53,7 @@ class ReadySetting(NamedTuple):
 class ServiceSettings(NamedTuple):
     """What devstack.toml says of one service; `ports` None is nothing said, empty is no claim at all.
 
-    `lines` has the line of every key that it sets.
+    `lines` has the line of every key that it sets, those of `env` as `env.NAME`.
     """
 
     ports: tuple[PortSetting, ...] | None = None

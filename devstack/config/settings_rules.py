@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Mapping
 
 from devstack.config.settings import (
     FILE_NAME,
@@ -94,8 +95,17 @@ def _service(node: Node) -> ServiceSettings:
         tty=keys["tty"].boolean() if "tty" in keys else False,
         watch=keys["watch"].strings() if "watch" in keys else (),
         socket=keys["socket"].boolean() if "socket" in keys else False,
-        lines={key: child.line for key, child in keys.items()},
+        lines=_lines(keys),
     )
+
+
+def _lines(keys: Mapping[str, Node]) -> dict[str, int | None]:
+    """Return the line of every key, and of every variable as `env.NAME`."""
+    variables = keys["env"].table() if "env" in keys else {}
+    return {
+        **{key: child.line for key, child in keys.items()},
+        **{f"env.{name}": child.line for name, child in variables.items()},
+    }
 
 
 def _ports(node: Node) -> tuple[PortSetting, ...]:

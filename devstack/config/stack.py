@@ -49,8 +49,8 @@ class LoadedStack:
     """A stack, and what a person may want to know about how it came about.
 
     `environment` is the shell and the files, with the source of every value. `shared` is what devstack adds
-    for every service and for `devstack run`; each `Service.env` holds it already. `notes` are sentences for
-    `up` to say.
+    for every service and for `devstack run`; each `Service.env` holds it already. `settings` is what
+    devstack.toml says. `notes` are sentences for `up` to say.
     """
 
     stack: Stack
@@ -58,6 +58,7 @@ class LoadedStack:
     procfile_reason: str
     environment: ResolvedEnvironment
     shared: Mapping[str, str]
+    settings: Settings
     notes: tuple[str, ...] = ()
 
 
@@ -97,7 +98,13 @@ def load_stack(options: StackOptions) -> LoadedStack:
     )
     notes = (procfile.note, _node_note(choice.mode, environment))
     return LoadedStack(
-        stack, choice.reason, procfile.reason, environment, shared, tuple(note for note in notes if note)
+        stack,
+        choice.reason,
+        procfile.reason,
+        environment,
+        shared,
+        wish.settings,
+        tuple(note for note in notes if note),
     )
 
 

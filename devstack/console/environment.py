@@ -1,0 +1,67 @@
+"""The resolved environment as a table for a person and as JSON for a script. Values come masked."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from devstack.console.errors import DIM, RESET, wants_color
+from devstack.console.plain import align, print_text, printable
+
+HEADINGS = ("NAME", "VALUE", "SOURCE")
+
+
+class EnvironmentRow(NamedTuple):
+    """One variable as a process of the stack sees it.
+
+    `service` is None for what every service gets. `source` is a file, `shell` or `devstack`; `hides` are the
+    places whose value it replaces. `value` is masked already where `secret` is set.
+    """
+
+    name: str
+    value: str
+    source: str
+    line: int | None = None
+    secret: bool = False
+    service: str | None = None
+    hides: tuple[str, ...] = ()
+
+    @property
+    def origin(self) -> str:
+        """Return where the value comes from and what it replaces: `shell (instead of .env:3)`."""
+        place = f"{self.source}:{self.line}" if self.line is not None else self.source
+        return f"{place} (instead of {', '.join(self.hides)})" if self.hides else place
+
+
+def environment_text(summary: str, rows: Sequence[EnvironmentRow], *, color: bool) -> str:
+    """Return `summary`, then what every service gets, then what single services get. No cell is cut."""
+    dim, reset = (DIM, RESET) if color else ("", "")
+    parts = [f"{dim}{printable(summary)}{reset}"]
+    for service in dict.fromkeys(row.service for row in rows):
+        cells = [_cells(row) for row in rows if row.service == service]
+        title = "" if service is None else f"{dim}{printable(service)} alone{reset}\n"
+        parts.append(title + align((HEADINGS, *cells) if service is None else cells))
+    return "\n\n".join(parts)
+
+
+def _cells(row: EnvironmentRow) -> tuple[str, str, str]:
+    return printable(row.name), printable(row.value), printable(row.origin)
+
+
+def environment_json(facts: dict[str, Any], rows: Sequence[EnvironmentRow]) -> dict[str, Any]:
+    """Return what `env --json` prints: `facts`, and every row; what is not known is None."""
+    return {**facts, "variables": [{**row._asdict(), "hides": list(row.hides)} for row in rows]}
+
+
+def show_environment(summary: str, rows: Sequence[EnvironmentRow], *, no_color: bool) -> None:
+    """Print the table to stdout."""
+    color = wants_color(sys.stdout.isatty(), no_color=no_color)
+    print_text(environment_text(summary, rows, color=color), sys.stdout)
+
+
+def show_environment_json(facts: dict[str, Any], rows: Sequence[EnvironmentRow]) -> None:
+    """Print the JSON to stdout."""
+    import json
+
+    print(json.dumps(environment_json(facts, rows), indent=2))
