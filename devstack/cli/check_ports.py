@@ -15,7 +15,7 @@ from devstack.cli.options import (
     globals_of,
 )
 from devstack.cli.project import stack_options
-from devstack.core.port_report import PortReport
+from devstack.core.port_report import PortReport, any_busy
 from devstack.core.stack import Stack
 from devstack.errors import PortTakenError
 
@@ -35,19 +35,31 @@ def check_ports(
     Exit code 3 if a port is taken by somebody else.
     """
     from devstack.config.stack import load_stack
-    from devstack.console.ports import any_busy, show_ports, show_ports_json, taken_message
 
     stack = load_stack(stack_options(ctx, mode=mode, procfile=procfile, env_file=env_file)).stack
     reports = check_stack_ports(stack)
     if json:
-        show_ports_json(stack.mode, reports)
+        _answer_script(stack.mode, reports)
     else:
-        show_ports(reports, no_color=globals_of(ctx).no_color)
-    if not any_busy(reports):
-        return
-    if json:
+        _answer_person(reports, no_color=globals_of(ctx).no_color)
+
+
+def _answer_script(mode: str, reports: tuple[PortReport, ...]) -> None:
+    from devstack.console.ports_json import show_ports_json
+
+    show_ports_json(mode, reports)
+    if any_busy(reports):
+        from devstack.console.port_owners import taken_message
+
         raise PortTakenError(taken_message(reports), hint="`devstack check-ports` says what to do next")
-    raise typer.Exit(PortTakenError.exit_code)
+
+
+def _answer_person(reports: tuple[PortReport, ...], *, no_color: bool) -> None:
+    from devstack.console.ports import show_ports
+
+    show_ports(reports, no_color=no_color)
+    if any_busy(reports):
+        raise typer.Exit(PortTakenError.exit_code)
 
 
 def check_stack_ports(stack: Stack) -> tuple[PortReport, ...]:

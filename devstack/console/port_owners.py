@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 
 from devstack.console.plain import how_long, printable
-from devstack.core.port_report import BusyReason, Owner, PortReport
+from devstack.core.port_report import BusyReason, Owner, PortReport, PortState
 
 AIRPLAY_SETTING = "switch AirPlay Receiver off: System Settings → General → AirDrop & Handoff"
+
+
+def taken_message(reports: Iterable[PortReport]) -> str:
+    """Return one line that names every busy port and who holds it."""
+    return "; ".join(
+        f"port {report.claim.port} ({report.claim.service}) is taken: {name_owners(report)}"
+        for report in reports
+        if report.state is PortState.BUSY
+    )
 
 
 def name_owners(report: PortReport) -> str:

@@ -1,4 +1,4 @@
-"""The port table, what to do about a busy port, and the same facts as JSON."""
+"""The port table, and below it what is known of each busy port and what to do about it."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from devstack.console.errors import DIM, RED, RESET, wants_color
 from devstack.console.plain import align, print_text, printable, terminal_width
 from devstack.console.port_owners import describe_owners, name_owners, next_steps, other_port
-from devstack.core.port_report import Owner, PortReport, PortState
+from devstack.core.port_report import PortReport, PortState, any_busy
 
 HEADINGS = ("PORT", "STATE", "SERVICE", "VARIABLE", "PURPOSE", "OWNER")
 STATE_STYLE = {PortState.FREE: "green", PortState.BUSY: "bold red", PortState.OURS: "cyan"}
@@ -45,68 +44,6 @@ def show_ports(reports: Sequence[PortReport], *, no_color: bool, to_stderr: bool
     width = terminal_width(stream)
     color = wants_color(width is not None, no_color=no_color)
     print_text(port_table(reports, width=width, color=color), stream)
-
-
-def show_ports_json(mode: str, reports: Sequence[PortReport]) -> None:
-    """Print the JSON of `check-ports --json`."""
-    import json
-
-    print(json.dumps(ports_json(mode, reports), indent=2))
-
-
-def ports_json(mode: str, reports: Sequence[PortReport]) -> dict[str, Any]:
-    """Return what `check-ports --json` prints; what is not known is None."""
-    return {
-        "mode": mode,
-        "ok": not any_busy(reports),
-        "ports": [_report_json(report) for report in reports],
-    }
-
-
-def any_busy(reports: Iterable[PortReport]) -> bool:
-    """Say whether a port is held by somebody else."""
-    return any(report.state is PortState.BUSY for report in reports)
-
-
-def taken_message(reports: Iterable[PortReport]) -> str:
-    """Return one line that names every busy port and who holds it."""
-    return "; ".join(
-        f"port {report.claim.port} ({report.claim.service}) is taken: {name_owners(report)}"
-        for report in reports
-        if report.state is PortState.BUSY
-    )
-
-
-def _report_json(report: PortReport) -> dict[str, Any]:
-    claim = report.claim
-    return {
-        "port": claim.port,
-        "variable": claim.variable,
-        "service": claim.service,
-        "purpose": claim.purpose or None,
-        "protocol": claim.protocol.value,
-        "state": report.state.value,
-        "owners": [_owner_json(owner) for owner in report.owners],
-    }
-
-
-def _owner_json(owner: Owner) -> dict[str, Any]:
-    return {
-        "pid": owner.pid,
-        "name": owner.name,
-        "command": owner.command,
-        "user": owner.user,
-        "cwd": owner.cwd,
-        "started": None if owner.started is None else _iso_time(owner.started),
-        "address": owner.address,
-    }
-
-
-def _iso_time(seconds: float) -> str:
-    """Return a time since the epoch in ISO 8601, in this machine's zone, to the millisecond."""
-    from datetime import UTC, datetime
-
-    return datetime.fromtimestamp(seconds, UTC).astimezone().isoformat(timespec="milliseconds")
 
 
 def _cells(report: PortReport) -> tuple[str, ...]:

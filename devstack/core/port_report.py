@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -70,3 +71,8 @@ class PortReport:
         if self.state is not PortState.BUSY:
             return None
         return self.owners[0].reason if self.owners else BusyReason.NO_OWNER
+
+
+def any_busy(reports: Iterable[PortReport]) -> bool:
+    """Say whether a port is held by somebody else."""
+    return any(report.state is PortState.BUSY for report in reports)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from devstack.machine.socket_holders import find_holders
@@ -12,8 +11,7 @@ if TYPE_CHECKING:
     import psutil
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Listener:
+class Listener(NamedTuple):
     """One process at one listening socket.
 
     `address` is as bound (`0.0.0.0`, `[::]`, `[::1]`). `pid` is None where this user may not see the owner.

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from devstack.core.port_report import BusyReason, Owner
 from devstack.machine.containers import is_proxy, published_ports
 from devstack.machine.listeners import Listener
-from devstack.machine.process_tree import Marks, find_members
+from devstack.machine.process_tree import Marks, find_members, is_alive
 from devstack.machine.system import ProcessId
 
 if TYPE_CHECKING:
@@ -21,8 +21,7 @@ AIRPLAY_NAME = "ControlCenter"
 AIRPLAY_PORTS = (5000, 7000)
 
 
-@dataclass(frozen=True, slots=True)
-class OurStack:
+class OurStack(NamedTuple):
     """What preflight knows of this project: its folder, and the processes of its running stack.
 
     Descendants of `processes` belong to the stack too, and so does whatever carries `cookie`.
@@ -52,10 +51,11 @@ class _Examiner:
 
     @cached_property
     def _our_pids(self) -> frozenset[int]:
-        if not self._stack.processes and not self._stack.cookie:
+        living = tuple(process for process in self._stack.processes if is_alive(process))
+        if not living and not self._stack.cookie:
             return frozenset()
-        marks = Marks(cookie=self._stack.cookie, roots=self._stack.processes)
-        return frozenset(row.pid for row in find_members(marks))
+        members = find_members(Marks(cookie=self._stack.cookie, parents=living))
+        return frozenset(member.row.pid for member in members).union(process.pid for process in living)
 
     @cached_property
     def _containers(self) -> Mapping[int, str]:
