@@ -19,7 +19,7 @@ LOOPBACK = ("127.0.0.1", "::1")
 
 REFUSED = "connection refused"
 NO_SUCH_ADDRESS = "no such address on this machine"
-RECEIVE_SIZE = 64 * 1024
+RECEIVE_SIZE = 16 * 1024
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
@@ -61,14 +61,17 @@ class PlainConnection:
         """Return when the connection stands."""
         if not self._is_connected():
             await asyncio.get_running_loop().sock_connect(self._socket, self._address)
-        self._refuse_self()
+        _refuse_self(self._socket)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     async def send(self, data: bytes) -> None:
         await asyncio.get_running_loop().sock_sendall(self._socket, data)
 
     async def receive(self) -> bytes:
-        return await asyncio.get_running_loop().sock_recv(self._socket, RECEIVE_SIZE)
+        data = await asyncio.get_running_loop().sock_recv(self._socket, RECEIVE_SIZE)
+        # sock_recv gives no turn to anybody while there is data: a service that floods would hold the loop.
+        await asyncio.sleep(0)
+        return data
 
     def close(self) -> None:
         self._socket.close()
@@ -89,17 +92,18 @@ class PlainConnection:
             return False
         return True
 
-    def _refuse_self(self) -> None:
-        """Refuse a connection to oneself.
 
-        Where nobody listens on a port of the ephemeral range, the system may choose that very number for
-        our own end, and TCP then connects the socket to itself (RFC 9293, 3.5, simultaneous open).
-        """
-        if self._socket.getsockname() != self._socket.getpeername():
-            return
-        # Closed by a reset it leaves no TIME_WAIT, which would keep the service from binding its port.
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
-        raise ConnectionRefusedError(errno.ECONNREFUSED, os.strerror(errno.ECONNREFUSED))
+def _refuse_self(connected: socket.socket) -> None:
+    """Refuse a connection to oneself.
+
+    Where nobody listens on a port of the ephemeral range, the system may choose that very number for
+    our own end, and TCP then connects the socket to itself (RFC 9293, 3.5, simultaneous open).
+    """
+    if connected.getsockname() != connected.getpeername():
+        return
+    # Closed by a reset it leaves no TIME_WAIT, which would keep the service from binding its port.
+    connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+    raise ConnectionRefusedError(errno.ECONNREFUSED, os.strerror(errno.ECONNREFUSED))
 
 
 def plain_words(error: OSError) -> str:
