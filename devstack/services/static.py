@@ -1,0 +1,201 @@
+"""Serves the files of one root as a web page's: the ASGI application behind `frontend` and `combined`."""
+
+from __future__ import annotations
+
+import gzip
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Protocol
+
+from devstack.services.asgi import Receive, Scope, Send, header, refuse_websocket, run_lifespan, send_text
+from devstack.services.conditional import accepts_gzip, accepts_html, is_hashed_name
+from devstack.services.media_types import is_compressible, media_type
+from devstack.services.origins import OriginPolicy, check_request, policy_for
+from devstack.services.page_html import ProdPages
+from devstack.services.representation import Representation, send_representation
+from devstack.services.served_files import ServedFile, find_file, is_folder, read_part, split_url_path
+from devstack.services.settings import Settings
+
+IMMUTABLE = "public, max-age=31536000, immutable"
+REVALIDATE = "no-cache"
+LARGEST_IN_MEMORY = 4 * 1024 * 1024
+MEMORY = 64 * 1024 * 1024
+WORTH_GZIP = 512
+
+
+class Pages(Protocol):
+    """What is done to files on their way out."""
+
+    def rewrites(self, file: ServedFile) -> bool:
+        """Say whether `rewrite` makes something else of this file."""
+
+    def rewrite(self, file: ServedFile, content: bytes) -> bytes:
+        """Return what is sent instead of `content`."""
+
+    def own_file(self, path: str, query: str) -> Representation | None:
+        """Return what lies at a path of the server's own, beside the root's files."""
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """A file's bytes as they are, and coded with gzip where that makes them smaller."""
+
+    plain: bytes
+    gzipped: bytes | None
+
+
+class BodyCache:
+    """The bytes of small files, the most recently used ones within a bound of memory."""
+
+    def __init__(self, limit: int = MEMORY) -> None:
+        self._limit = limit
+        self._used = 0
+        self._bodies: OrderedDict[str, tuple[int, Body]] = OrderedDict()
+
+    def get(self, file: ServedFile, make: Callable[[], Body]) -> Body:
+        """Return the body of `file` as it now is, made by `make` if it is not there yet."""
+        stamp, body = self._bodies.pop(file.path, (None, None))
+        if body is not None and stamp != file.stamp:
+            self._used -= _weight(body)
+            body = None
+        if body is None:
+            body = make()
+            self._used += _weight(body)
+        self._bodies[file.path] = (file.stamp, body)
+        while self._used > self._limit:
+            _, (_, oldest) = self._bodies.popitem(last=False)
+            self._used -= _weight(oldest)
+        return body
+
+
+def _weight(body: Body) -> int:
+    return len(body.plain) + len(body.gzipped or b"")
+
+
+@dataclass(slots=True)
+class PageApp:
+    """The files below `root` over HTTP: GET and HEAD, for requests that `policy` lets in."""
+
+    root: str
+    policy: OriginPolicy
+    pages: Pages
+    base_path: str
+    compress: bool
+    cache: BodyCache
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one ASGI connection."""
+        if scope["type"] == "lifespan":
+            await run_lifespan(receive, send)
+        elif scope["type"] == "websocket":
+            await refuse_websocket(scope, receive, send, 404, "no WebSocket is served here")
+        else:
+            await self._answer(scope, send)
+
+    async def _answer(self, scope: Scope, send: Send) -> None:
+        refusal = check_request(scope["headers"], self.policy)
+        if refusal is not None:
+            await send_text(scope, send, refusal.status, refusal.reason)
+        elif scope["method"] not in ("GET", "HEAD"):
+            text = f"{scope['method']} is not allowed here"
+            await send_text(scope, send, 405, text, [("allow", "GET, HEAD")])
+        else:
+            await self._find(scope, send)
+
+    async def _find(self, scope: Scope, send: Send) -> None:
+        """Send the file that the path names, the page for a route of its, or 404."""
+        segments = split_url_path(scope["raw_path"])
+        if segments is None:
+            await send_text(scope, send, 404, "not found")
+        elif own := self.pages.own_file(scope["path"], scope["query_string"].decode("latin-1")):
+            await send_representation(scope, send, own)
+        elif file := find_file(self.root, segments if segments[-1] else (*segments[:-1], "index.html")):
+            await send_representation(scope, send, self._represent(scope, file))
+        elif is_folder(self.root, segments):
+            target = scope["raw_path"].decode("latin-1").lstrip("/") + "/"
+            await send_text(scope, send, 308, "a folder", [("location", self.base_path + target)])
+        else:
+            await self._fall_back(scope, send, segments)
+
+    async def _fall_back(self, scope: Scope, send: Send, segments: tuple[str, ...]) -> None:
+        """Send index.html to a navigation to a route of the page's own; a missing asset stays missing."""
+        is_route = not any("." in segment for segment in segments[-1:])
+        page = find_file(self.root, ("index.html",))
+        if page is None or not is_route or not accepts_html(header(scope, b"accept")):
+            await send_text(scope, send, 404, "not found")
+        else:
+            await send_representation(scope, send, self._represent(scope, page))
+
+    def _represent(self, scope: Scope, file: ServedFile) -> Representation:
+        if self.pages.rewrites(file):
+            return self._rewritten(scope, file)
+        kind, etag = media_type(file.url), f'"{file.mtime_ns:x}-{file.size:x}"'
+        cache = IMMUTABLE if self.compress and is_hashed_name(file.url) else REVALIDATE
+        if file.size > LARGEST_IN_MEMORY:
+            return Representation(kind, etag, file.size, file.mtime_ns, path=file.path, cache_control=cache)
+        body = self.cache.get(file, lambda: self._load(file))
+        if _use_gzip(scope, body):
+            return _gzipped(body, kind, etag, file.mtime_ns, cache)
+        return Representation(
+            kind,
+            etag,
+            len(body.plain),
+            file.mtime_ns,
+            body.plain,
+            cache_control=cache,
+            varies=body.gzipped is not None,
+        )
+
+    def _rewritten(self, scope: Scope, file: ServedFile) -> Representation:
+        """Return a file that the server changes; its entity tag is of what is sent, not of the file."""
+        content = self.pages.rewrite(file, read_part(file.path, 0, file.size))
+        etag = f'"{blake2b(content, digest_size=12).hexdigest()}"'
+        kind = media_type(file.url)
+        if not self.compress:
+            return Representation(kind, etag, len(content), body=content)
+        body = Body(content, _compressed(content))
+        if _use_gzip(scope, body):
+            return _gzipped(body, kind, etag, None, REVALIDATE)
+        return Representation(kind, etag, len(content), body=content, varies=body.gzipped is not None)
+
+    def _load(self, file: ServedFile) -> Body:
+        plain = read_part(file.path, 0, file.size)
+        return Body(plain, _compressed(plain) if self.compress and is_compressible(file.url) else None)
+
+
+def _compressed(content: bytes) -> bytes | None:
+    """Return `content` coded with gzip, without a time so that the bytes stay the same, if it pays."""
+    if len(content) < WORTH_GZIP:
+        return None
+    coded = gzip.compress(content, compresslevel=6, mtime=0)
+    return coded if len(coded) < len(content) else None
+
+
+def _use_gzip(scope: Scope, body: Body) -> bool:
+    """Say whether to send the coded bytes; a range is a range of the plain ones."""
+    asks_part = header(scope, b"range") is not None
+    return body.gzipped is not None and not asks_part and accepts_gzip(header(scope, b"accept-encoding"))
+
+
+def _gzipped(body: Body, kind: str, etag: str, mtime_ns: int | None, cache: str) -> Representation:
+    coded = body.gzipped or b""
+    return Representation(
+        kind, f'{etag[:-1]}-gz"', len(coded), mtime_ns, coded, cache_control=cache, coding="gzip", varies=True
+    )
+
+
+def page_app(settings: Settings, *, root: str, port: int, pages: Pages | None = None) -> PageApp:
+    """Return the application that serves `root` (a real path) on `port`.
+
+    Without `pages` files go out as prod's do: the page told its mode, what is compressible compressed.
+    """
+    return PageApp(
+        root=root,
+        policy=policy_for(settings, port),
+        pages=pages or ProdPages(settings),
+        base_path=settings.base_path,
+        compress=pages is None,
+        cache=BodyCache(),
+    )
