@@ -25,6 +25,8 @@ from typing import assert_never
 
 from devstack.core.service import (
     ExitStatus,
+    ProbeKind,
+    ReadinessProbe,
     Service,
     ServiceState,
     ServiceStatus,
@@ -150,7 +152,7 @@ def advance(service: Service, status: ServiceStatus, event: Event, now: float) -
     """
     match event:
         case StartRequested():
-            return _start(status)
+            return _start(service, status)
         case StopRequested():
             return _stop(service, replace(status, wanted=False))
         case RestartRequested():
@@ -176,11 +178,12 @@ def _enter(status: ServiceStatus, state: ServiceState) -> ServiceStatus:
     return replace(status, state=state, epoch=status.epoch + 1)
 
 
-def _start(status: ServiceStatus) -> Step:
+def _start(service: Service, status: ServiceStatus) -> Step:
     match status.state:
-        case ServiceState.PENDING | ServiceState.STOPPED | ServiceState.FAILED | ServiceState.EXITED:
-            fresh = replace(status, wanted=True, failures=0, restart_times=())
-            return _spawn(fresh)
+        case ServiceState.PENDING | ServiceState.STOPPED | ServiceState.FAILED:
+            return _spawn(replace(status, wanted=True, failures=0, restart_times=()))
+        case ServiceState.EXITED:
+            return _restart(service, status)
         case ServiceState.STOPPING | ServiceState.BACKOFF:
             return Step(replace(status, wanted=True))
         case ServiceState.STARTING | ServiceState.READY | ServiceState.UNREADY:
@@ -208,9 +211,13 @@ def _stop(service: Service, status: ServiceStatus) -> Step:
             # Its main process may have ended by itself, and what it left is being ended: now we are asked.
             asked = Stopped.ASKED if status.stopped is Stopped.EXITED else status.stopped
             return Step(replace(status, stopped=asked))
+        case ServiceState.EXITED:
+            # It ended well, and what it set up as a daemon may live on: that is ended with it now.
+            left = replace(_enter(status, ServiceState.STOPPING), stopped=Stopped.ASKED, occupied=True)
+            return Step(left, (Terminate(), SetTimer(service.stop.grace, left.epoch)))
         case ServiceState.PENDING | ServiceState.BACKOFF:
             return Step(_enter(status, ServiceState.STOPPED))
-        case ServiceState.STOPPED | ServiceState.FAILED | ServiceState.EXITED:
+        case ServiceState.STOPPED | ServiceState.FAILED:
             return Step(status)
         case _:
             assert_never(status.state)
@@ -218,24 +225,32 @@ def _stop(service: Service, status: ServiceStatus) -> Step:
 
 def _restart(service: Service, status: ServiceStatus) -> Step:
     match status.state:
-        case ServiceState.STARTING | ServiceState.READY | ServiceState.UNREADY | ServiceState.STOPPING:
+        case (
+            ServiceState.STARTING
+            | ServiceState.READY
+            | ServiceState.UNREADY
+            | ServiceState.STOPPING
+            | ServiceState.EXITED
+        ):
             return _stop(service, replace(status, wanted=True, failures=0, restart_times=()))
-        case ServiceState.BACKOFF | ServiceState.STOPPED | ServiceState.FAILED | ServiceState.EXITED:
+        case ServiceState.BACKOFF | ServiceState.STOPPED | ServiceState.FAILED:
             return _spawn_again(replace(status, wanted=True, failures=0, restart_times=()))
         case ServiceState.PENDING:
-            return _start(status)
+            return _start(service, status)
         case _:
             assert_never(status.state)
 
 
 def _kill(status: ServiceStatus) -> Step:
-    if not status.occupied:
-        return Step(_enter(status, ServiceState.STOPPED)) if status.state in _WAITING else Step(status)
-    stopping = replace(_enter(status, ServiceState.STOPPING), stopped=Stopped.KILLED)
+    if status.state in _AT_REST:
+        return Step(status)
+    if not status.occupied and status.state is not ServiceState.EXITED:
+        return Step(_enter(status, ServiceState.STOPPED))
+    stopping = replace(_enter(status, ServiceState.STOPPING), stopped=Stopped.KILLED, occupied=True)
     return Step(stopping, (Kill(), SetTimer(KILL_AGAIN_AFTER, stopping.epoch)))
 
 
-_WAITING = (ServiceState.PENDING, ServiceState.BACKOFF)
+_AT_REST = (ServiceState.STOPPED, ServiceState.FAILED)
 
 
 def _spawned(service: Service, status: ServiceStatus, pid: int) -> Step:
@@ -303,14 +318,14 @@ def _probe_answered(service: Service, status: ServiceStatus, ok: bool) -> Step:
 
 def _ready(service: Service, status: ServiceStatus) -> Step:
     ready = _enter(status, ServiceState.READY)
-    probe = (StartProbe(ready.epoch),) if repeats_probe(service) else ()
+    probe = (StartProbe(ready.epoch),) if any(map(is_repeated, service.probes)) else ()
     # Reset on ready alone, a service without a probe would crash for ever at the first delay.
     return Step(ready, (SetTimer(service.restart.stable_after, ready.epoch), *probe))
 
 
-def repeats_probe(service: Service) -> bool:
-    """Say whether any probe is asked again after ready."""
-    return any(probe.every is not None for probe in service.probes)
+def is_repeated(probe: ReadinessProbe) -> bool:
+    """Say whether `probe` is asked again after ready; a line that came and a second that passed stay so."""
+    return probe.every is not None and probe.kind not in (ProbeKind.ALIVE, ProbeKind.LOG)
 
 
 def _timer_fired(status: ServiceStatus) -> Step:

@@ -47,11 +47,15 @@ class CleanUp:
         self._pause = FIRST_PAUSE
         self._timer: asyncio.TimerHandle | asyncio.Handle | None = None
 
-    def terminate(self, name: str, group: int, number: int) -> None:
-        """Send signal `number` to all of the service `name`, whose main process leads `group`."""
-        waiting = self._waiting.setdefault(name, _Waiting(group, number))
+    def terminate(self, name: str, group: int, number: int, *, has_exited: bool) -> None:
+        """Send signal `number` to all of the service `name`, whose main process leads `group`.
+
+        `has_exited` says that the main process has ended, and only what it left is meant.
+        """
+        waiting = self._waiting.setdefault(name, _Waiting(group, number, has_exited))
+        if waiting.signal != number:
+            waiting.told.clear()
         waiting.signal = number
-        waiting.spares_slipped = False
         if not waiting.has_exited:
             system.send_group_signal(group, number)
         self.look_soon()

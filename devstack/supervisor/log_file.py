@@ -77,6 +77,12 @@ class LogFile:
         os.close(self._index)
 
 
+def remove_logs(folder: str) -> None:
+    """Remove the logs of earlier runs: what `devstack logs` shows is this run's. Raises OSError."""
+    for name in os.listdir(folder):
+        os.unlink(os.path.join(folder, name))
+
+
 @dataclass(frozen=True, slots=True)
 class LogPiece:
     """Consecutive bytes of a log and when the first of them came, in microseconds since 1970."""

@@ -52,6 +52,7 @@ class Output:
         self._erase = b""
         self._loop: asyncio.AbstractEventLoop | None = None
         self._reports: Reports | None = None
+        self.growth_listeners: set[Callable[[str], None]] = set()
 
     def open_logs(self, names: tuple[str, ...]) -> None:
         """Open the log of every service. Raises OSError."""
@@ -86,6 +87,8 @@ class Output:
         try:
             self._logs[name].write(chunk)
             self._retry_at.pop(name, None)
+            for grew in self.growth_listeners:
+                grew(name)
         except OSError as error:
             is_first = name not in self._retry_at
             self._retry_at[name] = now + RETRY_LOG_AFTER
@@ -208,12 +211,15 @@ class Output:
         self._pipes.remove(pipe)
         os.close(pipe.descriptor)
 
-    def close(self) -> None:
-        """Take what the pipes still hold, close them and the logs, and let the screen finish."""
+    def close_pipes(self) -> None:
+        """Take what the pipes still hold, and close them."""
         for pipe in tuple(self._pipes):
             pipe.drain()
             pipe.end()
         self._tell_skipped()
+
+    def close(self) -> None:
+        """Close the logs, and let the screen finish."""
         if self._open_line is not None:
             self.screen.write(self._ended_open_line())
         for log in self._logs.values():

@@ -79,6 +79,14 @@ def _posix_spawn(
     )
 
 
+def spawn_command(command: str, folder: str, environment: Mapping[str, str]) -> int:
+    """Start a shell command that is heard by nobody, in a process group of its own; return its pid."""
+    null = (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDWR, 0)
+    copies = [(os.POSIX_SPAWN_DUP2, 0, 1), (os.POSIX_SPAWN_DUP2, 0, 2)]
+    with _WorkingFolder(folder):
+        return _posix_spawn(system.shell_argv(command), environment, [null, *copies], own_session=False)
+
+
 _DEFAULT_SIGNALS = tuple(
     number for name in ("SIGPIPE", "SIGXFSZ", "SIGINT", "SIGTERM") if (number := getattr(signal, name, None))
 )

@@ -13,9 +13,10 @@ and start time, so a stale one never needs a hand.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -97,10 +98,11 @@ def prepare_run_folder(project: str) -> None:
         if not os.path.exists(ignore):
             _write_whole(ignore, "*\n")
     except OSError as error:
-        raise _cannot_use(folder, error) from error
+        raise cannot_use(folder, error) from error
 
 
-def _cannot_use(folder: str, error: OSError) -> RunDirectoryError:
+def cannot_use(folder: str, error: OSError) -> RunDirectoryError:
+    """Return the error that says that the run directory, or its disk, cannot be written."""
     return RunDirectoryError(
         f"cannot write the run directory {folder}: {error.strerror or error}",
         hint="devstack keeps its record, lock and logs there: make room on the disk or the folder writable",
@@ -116,7 +118,7 @@ def acquire_lock(project: str) -> int:
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
-        raise _cannot_use(run_folder(project), error) from error
+        raise cannot_use(run_folder(project), error) from error
     if system.lock_file(descriptor):
         return descriptor
     os.close(descriptor)
@@ -145,7 +147,7 @@ def write_record(record: Record) -> None:
             record_path(record.project), json.dumps({"version": VERSION, **asdict(record)}, indent=1)
         )
     except OSError as error:
-        raise _cannot_use(run_folder(record.project), error) from error
+        raise cannot_use(run_folder(record.project), error) from error
 
 
 def _write_whole(path: str, text: str) -> None:
@@ -201,3 +203,18 @@ def running_record(project: str) -> Record | None:
     """Return the record of the stack that runs in `project`, or None if none does."""
     record = read_record(project)
     return record if record is not None and record.is_alive else None
+
+
+def file_times(paths: Iterable[str]) -> dict[str, int]:
+    """Return when each of the files that exist was changed, in nanoseconds since 1970."""
+    times: dict[str, int] = {}
+    for path in paths:
+        with contextlib.suppress(FileNotFoundError):
+            times[path] = os.stat(path).st_mtime_ns
+    return times
+
+
+def changed_files(record: Record) -> tuple[str, ...]:
+    """Return the files that have changed, or are gone, since the stack read them."""
+    now = file_times(record.file_times)
+    return tuple(path for path, at in record.file_times.items() if now.get(path) != at)

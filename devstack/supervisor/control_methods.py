@@ -1,0 +1,209 @@
+"""What a client of the control socket can ask for. Each method: parameters in, a JSON value out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from devstack.core.orchestration import RestartWanted, StartWanted, StopWanted
+from devstack.core.service import ENDED_STATES, ServiceState, ServiceStatus
+from devstack.supervisor.events import Cause, StackStopped
+from devstack.supervisor.messages import encode
+from devstack.supervisor.troubles import trouble_of
+
+if TYPE_CHECKING:
+    from devstack.supervisor.control_server import Client
+    from devstack.supervisor.supervisor import Supervisor
+
+INVALID_PARAMETERS = -32602
+STOPPING = -32002
+LONGEST_WAIT = 3600.0
+_SETTLED = frozenset({ServiceState.READY, ServiceState.EXITED, ServiceState.FAILED})
+
+
+class RpcError(Exception):
+    """A request that cannot be done; `code` is JSON-RPC's."""
+
+    def __init__(self, code: int, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+async def hello(client: Client, _: Mapping[str, Any]) -> dict[str, Any]:
+    return client.greeting()
+
+
+async def status(client: Client, _: Mapping[str, Any]) -> dict[str, Any]:
+    supervisor = client.supervisor
+    record = supervisor.record()
+    return {
+        "mode": record.mode,
+        "project": record.project,
+        "phase": supervisor.phase.value,
+        "supervisor": {"pid": record.supervisor.pid, "started": record.started},
+        "services": [_service(supervisor, name) for name in supervisor.state.statuses],
+    }
+
+
+def _service(supervisor: Supervisor, name: str) -> dict[str, Any]:
+    status, runner = supervisor.state.statuses[name], supervisor.runners[name]
+    runs = status.pid is not None and runner.started_at is not None
+    return {
+        "name": name,
+        "state": status.state.value,
+        "ready": status.state is ServiceState.READY,
+        "pid": status.pid,
+        "group": runner.group or None,
+        "ports": [claim.port for claim in runner.service.claims],
+        "uptime_s": round(time.monotonic() - (runner.started_at or 0.0), 3) if runs else None,
+        "restarts": status.restarts,
+        "exit_code": status.exit.shell_code if status.exit else None,
+        "answer": runner.answer,
+    }
+
+
+async def start(client: Client, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Start services, and what they depend on; answer when they are up, or cannot be."""
+    names = _chosen(client.supervisor, parameters)
+    client.supervisor.post(StartWanted(_needed(client.supervisor, names)))
+    return await _settle(client.supervisor, names, parameters, lambda _, now: now.state in _SETTLED)
+
+
+async def restart(client: Client, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Restart services; answer when the new processes are up, or cannot be."""
+    supervisor = client.supervisor
+    names = _chosen(supervisor, parameters)
+    before = {name: supervisor.state.statuses[name].epoch for name in names}
+    supervisor.post(RestartWanted(names))
+    return await _settle(
+        supervisor, names, parameters, lambda name, now: now.epoch > before[name] and now.state in _SETTLED
+    )
+
+
+async def stop(client: Client, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Stop services; answer when nothing of them lives."""
+    names = _chosen(client.supervisor, parameters)
+    client.supervisor.post(StopWanted(names))
+    return await _settle(client.supervisor, names, parameters, lambda _, now: now.state in ENDED_STATES)
+
+
+async def down(client: Client, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Stop the whole stack; answered when nothing runs any more."""
+    grace = parameters.get("grace")
+    if grace is not None and (isinstance(grace, bool) or not isinstance(grace, int | float) or grace < 0):
+        raise RpcError(INVALID_PARAMETERS, "grace is a number of seconds")
+    supervisor = client.supervisor
+    ended: list[StackStopped] = []
+    supervisor.add_listener(_Keeper(ended))
+    if grace == 0:
+        supervisor.shut_down(Cause.DOWN, exit_code=0, grace=0.0)
+        supervisor.kill_all()
+    else:
+        supervisor.shut_down(Cause.DOWN, exit_code=0, grace=grace)
+    await supervisor.until(lambda: bool(ended), LONGEST_WAIT)
+    return encode(ended[0])
+
+
+class _Keeper:
+    """Keeps the last word of a stack."""
+
+    def __init__(self, ended: list[StackStopped]) -> None:
+        self._ended = ended
+
+    def heard(self, event: object) -> None:
+        if isinstance(event, StackStopped):
+            self._ended.append(event)
+
+
+async def subscribe(client: Client, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Send this client every event from now on; with `output`, also which logs have grown."""
+    client.supervisor.remove_listener(client)
+    client.supervisor.add_listener(client)
+    if parameters.get("output"):
+        client.supervisor.output.growth_listeners.add(client.grew)
+    return client.greeting()
+
+
+METHODS: dict[str, Callable[[Client, Mapping[str, Any]], Awaitable[dict[str, Any]]]] = {
+    "hello": hello,
+    "status": status,
+    "start": start,
+    "stop": stop,
+    "restart": restart,
+    "down": down,
+    "subscribe": subscribe,
+}
+
+
+def _chosen(supervisor: Supervisor, parameters: Mapping[str, Any]) -> tuple[str, ...]:
+    if supervisor.is_stopping:
+        raise RpcError(STOPPING, "the stack is being stopped")
+    names = parameters.get("services")
+    if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
+        raise RpcError(INVALID_PARAMETERS, "services is a list of names")
+    try:
+        return supervisor.choose(names)
+    except KeyError as error:
+        known = ", ".join(supervisor.state.statuses)
+        raise RpcError(
+            INVALID_PARAMETERS, f"no service {error.args[0]} in this stack; it has {known}"
+        ) from None
+
+
+def _needed(supervisor: Supervisor, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return `names` and all that they depend on, as far as it is not up or starting."""
+    from devstack.core.graph import with_dependencies
+
+    services = {name: runner.service for name, runner in supervisor.runners.items()}
+    depends_on = {
+        name: tuple(need for need in service.depends_on if need in services)
+        for name, service in services.items()
+    }
+    needed = with_dependencies(names, depends_on)
+    return tuple(
+        name for name in services if name in names or (name in needed and _is_down(supervisor, name))
+    )
+
+
+def _is_down(supervisor: Supervisor, name: str) -> bool:
+    return supervisor.state.statuses[name].state in (
+        ServiceState.STOPPED,
+        ServiceState.FAILED,
+        ServiceState.PENDING,
+    )
+
+
+async def _settle(
+    supervisor: Supervisor,
+    names: tuple[str, ...],
+    parameters: Mapping[str, Any],
+    has_settled: Callable[[str, ServiceStatus], bool],
+) -> dict[str, Any]:
+    """Wait until every service has settled, `timeout` seconds at most, and say what became of each."""
+    timeout = parameters.get("timeout", 60.0)
+    if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not 0 <= timeout <= LONGEST_WAIT:
+        raise RpcError(INVALID_PARAMETERS, f"timeout is a number of seconds up to {LONGEST_WAIT:g}")
+    statuses = supervisor.state.statuses
+    await supervisor.until(
+        lambda: all(has_settled(name, supervisor.state.statuses[name]) for name in names), timeout
+    )
+    statuses = supervisor.state.statuses
+    troubled = tuple(
+        name for name in names if not has_settled(name, statuses[name]) or _has_failed(statuses[name])
+    )
+    return {
+        "services": [_service(supervisor, name) for name in names],
+        "troubles": [encode_trouble(supervisor, name) for name in troubled],
+    }
+
+
+def _has_failed(status: ServiceStatus) -> bool:
+    return status.state is ServiceState.FAILED
+
+
+def encode_trouble(supervisor: Supervisor, name: str) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    return asdict(trouble_of(supervisor, name))

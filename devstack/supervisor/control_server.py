@@ -1,0 +1,217 @@
+"""The control socket: JSON-RPC 2.0, one object a line. docs/control-protocol.md describes it.
+
+It holds out against garbage, half a request, readers that do not read, and more clients than it serves:
+a client can at most end its own connection.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import secrets
+import socket
+from typing import TYPE_CHECKING, Any
+
+from devstack import __version__
+from devstack.machine import system
+from devstack.supervisor import record as run_record
+from devstack.supervisor.control_methods import METHODS, RpcError
+from devstack.supervisor.events import Event
+from devstack.supervisor.messages import encode
+
+if TYPE_CHECKING:
+    from devstack.supervisor.supervisor import Supervisor
+
+PROTOCOL = 1
+LONGEST_REQUEST = 64 * 1024
+LONGEST_QUEUE = 1024 * 1024
+MOST_CLIENTS = 256
+GROWTH_EVERY = 0.02
+
+PARSE_ERROR, INVALID_REQUEST, METHOD_NOT_FOUND = -32700, -32600, -32601
+REFUSED = -32001
+
+
+class ControlServer:
+    """Serves every client of one supervisor."""
+
+    def __init__(self, supervisor: Supervisor) -> None:
+        self._supervisor = supervisor
+        self._token = ""
+        self._server: asyncio.Server | None = None
+        self._clients: set[Client] = set()
+
+    async def start(self) -> tuple[int | None, str]:
+        """Listen; return the TCP port and the token where there are no Unix sockets. Raises OSError."""
+        if system.has_unix_sockets():
+            listening = bind_control_socket(self._supervisor.stack.project)
+            self._server = await asyncio.start_unix_server(self._serve, sock=listening, limit=LONGEST_REQUEST)
+            return None, ""
+        self._token = secrets.token_hex(16)
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, limit=LONGEST_REQUEST)
+        return int(self._server.sockets[0].getsockname()[1]), self._token
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        client = Client(self._supervisor, writer, self._token)
+        if not _is_own_user(writer) or len(self._clients) >= MOST_CLIENTS:
+            client.fail(None, REFUSED, "refused: another user's, or too many connections")
+            writer.close()
+            return
+        self._clients.add(client)
+        try:
+            await client.serve(reader)
+        except (ConnectionError, asyncio.IncompleteReadError):
+            return  # it went away, in the middle of a request or not
+        finally:
+            self._clients.discard(client)
+            client.close()
+
+    async def close(self) -> None:
+        """Let the last answers go out, then close everything."""
+        if self._server is None:
+            return
+        self._server.close()
+        await asyncio.gather(*(client.finish() for client in tuple(self._clients)))
+
+
+def bind_control_socket(project: str) -> socket.socket:
+    """Return the listening control socket, which its user alone may connect to. Raises OSError.
+
+    A socket's path may have 107 bytes at most (unix(7)), a project's may be longer: bound by its short name
+    from within its folder.
+    """
+    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    before, mask = os.getcwd(), os.umask(0o177)
+    try:
+        os.chdir(run_record.run_folder(project))
+        name = os.path.basename(run_record.socket_path(project))
+        if os.path.lexists(name):
+            os.unlink(name)
+        listening.bind(name)
+        listening.listen(MOST_CLIENTS)
+    except OSError:
+        listening.close()
+        raise
+    finally:
+        os.umask(mask)
+        os.chdir(before)
+    return listening
+
+
+def _is_own_user(writer: asyncio.StreamWriter) -> bool:
+    connection = writer.get_extra_info("socket")
+    if not system.has_unix_sockets():
+        return True  # the token decides
+    peer = system.peer_user(connection)
+    return peer in (None, 0, system.user_id())
+
+
+class Client:
+    """One connection: its requests, and the events that it asked for."""
+
+    def __init__(self, supervisor: Supervisor, writer: asyncio.StreamWriter, token: str) -> None:
+        self.supervisor = supervisor
+        self._writer = writer
+        self._token = token
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._grown: set[str] = set()
+        self.wants_growth = False
+
+    async def serve(self, reader: asyncio.StreamReader) -> None:
+        """Answer requests until the client has no more."""
+        while True:
+            try:
+                line = await reader.readuntil(b"\n")
+            except asyncio.LimitOverrunError:
+                self.fail(None, INVALID_REQUEST, f"a request may have {LONGEST_REQUEST} bytes")
+                return
+            if line.strip():
+                self._take(line)
+
+    def _take(self, line: bytes) -> None:
+        try:
+            request = json.loads(line)
+        except (ValueError, RecursionError):
+            self.fail(None, PARSE_ERROR, "this line is no JSON")
+            return
+        if not isinstance(request, dict) or not isinstance(request.get("method"), str):
+            self.fail(None, INVALID_REQUEST, 'a request is {"jsonrpc": "2.0", "id": …, "method": "…"}')
+            return
+        parameters = request.get("params", {})
+        if self._token and not self._has_token(parameters):
+            self.fail(request.get("id"), REFUSED, "the token is missing or wrong")
+            return
+        task = asyncio.get_running_loop().create_task(self._answer(request, parameters))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _has_token(self, parameters: object) -> bool:
+        given = parameters.get("token") if isinstance(parameters, dict) else None
+        return isinstance(given, str) and secrets.compare_digest(given.encode(), self._token.encode())
+
+    async def _answer(self, request: dict[str, Any], parameters: object) -> None:
+        identity = request.get("id")
+        method = METHODS.get(request["method"])
+        if method is None:
+            self.fail(
+                identity, METHOD_NOT_FOUND, f"no method {request['method']}; there are {', '.join(METHODS)}"
+            )
+            return
+        try:
+            result = await method(self, parameters if isinstance(parameters, dict) else {})
+        except RpcError as error:
+            self.fail(identity, error.code, error.message)
+            return
+        if "id" in request:
+            self.send({"jsonrpc": "2.0", "id": identity, "result": result})
+
+    def greeting(self) -> dict[str, Any]:
+        """Return who is at this end."""
+        stack = self.supervisor.stack
+        return {
+            "protocol": PROTOCOL,
+            "devstack": __version__,
+            "project": stack.project,
+            "mode": stack.mode,
+            "pid": os.getpid(),
+        }
+
+    def fail(self, identity: object, code: int, message: str) -> None:
+        self.send({"jsonrpc": "2.0", "id": identity, "error": {"code": code, "message": message}})
+
+    def send(self, message: dict[str, Any]) -> None:
+        """Send `message`. A client that does not read is let go rather than remembered for."""
+        if self._writer.is_closing():
+            return
+        if self._writer.transport.get_write_buffer_size() > LONGEST_QUEUE:
+            self._writer.transport.abort()
+            return
+        self._writer.write(json.dumps(message, separators=(",", ":")).encode() + b"\n")
+
+    def heard(self, event: Event) -> None:
+        """Pass on an event of the stack."""
+        self.send({"jsonrpc": "2.0", "method": "event", "params": encode(event)})
+
+    def grew(self, name: str) -> None:
+        """Tell that the log of `name` has grown; many times in a row is told once."""
+        if not self._grown:
+            asyncio.get_running_loop().call_later(GROWTH_EVERY, self._tell_growth)
+        self._grown.add(name)
+
+    def _tell_growth(self) -> None:
+        names, self._grown = sorted(self._grown), set()
+        self.send({"jsonrpc": "2.0", "method": "output", "params": {"services": names}})
+
+    async def finish(self) -> None:
+        """Send what is still to be answered, then close."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=1.0)
+        self.close()
+
+    def close(self) -> None:
+        self.supervisor.remove_listener(self)
+        self.supervisor.output.growth_listeners.discard(self.grew)
+        for task in self._tasks:
+            task.cancel()
+        self._writer.close()

@@ -1,0 +1,102 @@
+"""What the supervisor tells upward while a stack runs. Plain values: they go to a screen or over a socket."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+from devstack.core.service import ServiceStatus
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceChanged:
+    """A service entered another state. `seconds` counts from the start of the stack."""
+
+    name: str
+    status: ServiceStatus
+    seconds: float
+    delay: float | None = None  # in backoff: the seconds until the next try
+
+
+@dataclass(frozen=True, slots=True)
+class StackReady:
+    """Every service that was to start is up, `seconds` after the start."""
+
+    seconds: float
+
+
+class Cause(StrEnum):
+    """Why a stack did not come up, or ended."""
+
+    FAILED = "failed"
+    NOT_READY = "not ready in time"
+    ABORTED = "a service ended"
+    ENDED = "all ended"
+    SIGNAL = "a signal"
+    DOWN = "down"
+    SCREEN = "the screen is gone"
+    ERROR = "an error"
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """What is known of a service that failed or was not ready in time.
+
+    `answer` is the last answer to its probe, `listens_on` the ports on which it does listen, and
+    `last_lines` the end of its output.
+    """
+
+    name: str
+    status: ServiceStatus
+    answer: str = ""
+    ports: tuple[int, ...] = ()
+    listens_on: tuple[int, ...] = ()
+    last_lines: tuple[str, ...] = ()
+    waits_for: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StackStopping:
+    """The stack is being stopped, and why."""
+
+    cause: Cause
+    troubles: tuple[Trouble, ...] = ()
+    signal: int | None = None
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class StillStopping:
+    """On whom the stop waits: pids by service, and the seconds until they are killed."""
+
+    waits_on: Mapping[str, tuple[int, ...]]
+    kill_in: float
+
+
+@dataclass(frozen=True, slots=True)
+class StackStopped:
+    """Nothing runs any more. `left` are processes that could not be ended."""
+
+    exit_code: int
+    left: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One line for people about something that goes on meanwhile."""
+
+    text: str
+    details: Mapping[str, object] = field(default_factory=dict)
+
+
+Event = ServiceChanged | StackReady | StackStopping | StillStopping | StackStopped | Notice
+
+
+class Listener(Protocol):
+    """Whoever wants to hear of a stack."""
+
+    def heard(self, event: Event) -> None:
+        """Take note of `event`; called in the supervisor's event loop, or before it runs."""
+        ...

@@ -1,0 +1,174 @@
+"""Does for one service what its lifecycle asks: spawn, signal, set the timer, ask the probes."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, assert_never
+
+from devstack.core import lifecycle
+from devstack.core.lifecycle import Action, Event
+from devstack.core.service import ExitStatus, ProbeKind, Service, ServiceState, ServiceStatus
+from devstack.machine import system
+from devstack.machine.system import ProcessId
+from devstack.supervisor.children import Children
+from devstack.supervisor.guardian import Guardian
+from devstack.supervisor.output import Output, ServicePipe
+from devstack.supervisor.process import SpawnError, spawn
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from devstack.supervisor.clean_up import CleanUp
+    from devstack.supervisor.readiness import LogWatch, Readiness
+
+
+@dataclass(slots=True)
+class World:
+    """What all runners share. `loop`, `clean_up` come once the event loop runs."""
+
+    children: Children
+    guardian: Guardian
+    output: Output
+    post: Callable[[str, Event], None]
+    loop: asyncio.AbstractEventLoop | None = None
+    clean_up: CleanUp | None = None
+
+
+class Runner:
+    """One service's process, timer and probes. Knows nothing of when and why: that is the lifecycle's."""
+
+    def __init__(self, service: Service, environment: Mapping[str, str], world: World) -> None:
+        self.service = service
+        self.process: ProcessId | None = None
+        self.started_at: float | None = None
+        self.handover: int | None = None
+        self._environment = environment
+        self._world = world
+        self._pipe: ServicePipe | None = None
+        self._group = 0
+        self._state = ServiceState.PENDING
+        self._timer: asyncio.TimerHandle | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._readiness: Readiness | None = None
+        self._watches: dict[str, LogWatch] = {}
+        self._deferred: list[Action] = []
+
+    @property
+    def answer(self) -> str:
+        """Return what the readiness probe heard last, in plain words."""
+        return self._readiness.answer if self._readiness else ""
+
+    @property
+    def group(self) -> int:
+        """Return the process group that may still live, 0 if none."""
+        return self._group
+
+    def entered(self, status: ServiceStatus) -> None:
+        """Take note of another state: timer and probe of the old one are void."""
+        self._state = status.state
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._task is not None:
+            self._task.cancel()
+            self._task = None
+
+    def perform(self, action: Action) -> None:
+        """Do `action`. What needs the event loop waits until it runs."""
+        if self._world.loop is None and not isinstance(action, lifecycle.Spawn):
+            self._deferred.append(action)
+            return
+        match action:
+            case lifecycle.Spawn():
+                self._spawn()
+            case lifecycle.Terminate():
+                self._signal(system.signal_number(self.service.stop.signal) or int(signal.SIGTERM))
+            case lifecycle.Kill():
+                self._signal(system.KILL_SIGNAL)
+            case lifecycle.SetTimer(seconds, epoch):
+                self._set_timer(seconds, epoch)
+            case lifecycle.StartProbe(epoch):
+                self._start_probe(epoch)
+            case _:
+                assert_never(action)
+
+    def perform_deferred(self) -> None:
+        """Do what had to wait for the event loop."""
+        deferred, self._deferred = self._deferred, []
+        for action in deferred:
+            self.perform(action)
+
+    def cleared(self) -> None:
+        """Nothing of the process lives any more."""
+        if self._group:
+            self._world.guardian.cleared(self._group)
+        self._group = 0
+        self._world.post(self.service.name, lifecycle.Cleared())
+
+    def _spawn(self) -> None:
+        name = self.service.name
+        try:
+            spawned = spawn(self.service, self._environment, self.handover)
+        except SpawnError as error:
+            self._world.post(name, lifecycle.Exited(ExitStatus(error=str(error))))
+            self._world.post(name, lifecycle.Cleared())
+            return
+        pid = spawned.id.pid
+        self.process, self._group = spawned.id, pid
+        self._world.guardian.started(pid)
+        self._world.children.watch(pid, self._exited)
+        self._pipe = self._world.output.add(name, spawned.output, self._watch_output())
+        self._world.post(name, lifecycle.Spawned(pid))
+
+    def _watch_output(self) -> Callable[[bytes], None] | None:
+        patterns = {probe.target for probe in self.service.probes if probe.kind is ProbeKind.LOG}
+        if not patterns:
+            return None
+        from devstack.supervisor.readiness import LogWatch
+
+        self._watches = {pattern: LogWatch(pattern) for pattern in patterns}
+        watches = tuple(self._watches.values())
+
+        def _take(chunk: bytes) -> None:
+            for watch in watches:
+                watch.take(chunk)
+
+        return _take
+
+    def _exited(self, status: ExitStatus) -> None:
+        """The main process ended. Its last lines come before the news of its end."""
+        if self._pipe is not None:
+            self._pipe.drain()
+        self.process = None
+        ended_well = status.is_success and self._state is not ServiceState.STOPPING
+        if self._world.clean_up is not None:
+            number = system.signal_number(self.service.stop.signal) or int(signal.SIGTERM)
+            self._world.clean_up.exited(self.service.name, self._group, number, spares_slipped=ended_well)
+        self._world.post(self.service.name, lifecycle.Exited(status))
+
+    def _signal(self, number: int) -> None:
+        if self._world.clean_up is not None:
+            self._world.clean_up.terminate(
+                self.service.name, self._group, number, has_exited=self.process is None
+            )
+
+    def _set_timer(self, seconds: float, epoch: int) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._world.loop is not None:
+            fired = lifecycle.TimerFired(epoch)
+            self._timer = self._world.loop.call_later(seconds, self._world.post, self.service.name, fired)
+
+    def _start_probe(self, epoch: int) -> None:
+        from devstack.supervisor.readiness import Readiness, start_readiness
+
+        if self._task is not None:
+            self._task.cancel()
+        self._readiness = Readiness(self.service, self._environment, self._world.children, self._watches)
+        self._task = start_readiness(
+            self._readiness,
+            is_up=self._state is ServiceState.READY,
+            answered=lambda ok: self._world.post(self.service.name, lifecycle.ProbeAnswered(epoch, ok)),
+        )

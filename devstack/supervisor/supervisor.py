@@ -1,0 +1,499 @@
+"""The supervisor: one inbox of events, one stack state, and what follows from it.
+
+Everything that happens, a user's wish, a process's end, a timer, a probe's answer, is an event in one inbox.
+The pure `advance_stack` turns it into a new state and actions; the runners perform the actions; `judge` says
+what the state means for the whole. `launch` starts the first services before the event loop is even
+imported, so that they boot while it loads.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from devstack.core import orchestration
+from devstack.core.lifecycle import Event as ServiceEvent
+from devstack.core.orchestration import StackEvent, advance_stack, initial_state
+from devstack.core.outcome import EndPolicy, Judgement, Verdict, exit_code, judge
+from devstack.core.service import UP_STATES, Service, ServiceState, ServiceStatus
+from devstack.core.stack import Stack
+from devstack.errors import RunDirectoryError
+from devstack.machine import system
+from devstack.machine.process_tree import COOKIE
+from devstack.machine.system import ProcessId
+from devstack.supervisor import record as run_record
+from devstack.supervisor.children import Children
+from devstack.supervisor.events import (
+    Cause,
+    Event,
+    Listener,
+    Notice,
+    ServiceChanged,
+    StackReady,
+    StackStopped,
+    StackStopping,
+    StillStopping,
+)
+from devstack.supervisor.guardian import Guardian, start_guardian
+from devstack.supervisor.log_file import log_size, remove_logs
+from devstack.supervisor.output import Output
+from devstack.supervisor.record import Record, RecordedService
+from devstack.supervisor.runner import Runner, World
+from devstack.supervisor.screen import Screen
+from devstack.supervisor.signals import hold_signals, listen_for_signals
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from devstack.supervisor.control_server import ControlServer
+
+STILL_STOPPING_AFTER = 1.0
+STILL_STOPPING_EVERY = 5.0
+LAST_GRACE = 5.0
+RECORD_AFTER = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """How to run a stack. `timeout` is the seconds within which all must be ready.
+
+    `screen` is the descriptor for the output, None for none; `prefixes` is what stands before each line of
+    a service, as bytes. `color` says that the services may colour what they print.
+    """
+
+    timeout: float = 60.0
+    screen: int | None = None
+    prefixes: Mapping[str, bytes] = field(default_factory=dict)
+    color: bool = False
+    detached: bool = False
+    abort_on_exit: bool = False
+    exit_code_from: str | None = None
+
+
+class Phase(Enum):
+    STARTING = "starting"
+    RUNNING = "running"
+    STOPPING = "stopping"
+    ENDED = "ended"
+
+
+class Supervisor:
+    """Runs one stack from start to end, once."""
+
+    def __init__(self, stack: Stack, options: RunOptions, listener: Listener) -> None:
+        self.stack = stack
+        self.options = options
+        self.phase = Phase.STARTING
+        self.state = initial_state({service.name: service for service in stack.services})
+        self._services = {service.name: service for service in stack.services}
+        self._listeners: list[Listener] = [listener]
+        self._policy = EndPolicy(stack.mode == "prod", options.abort_on_exit, options.exit_code_from)
+        self._inbox: deque[StackEvent] = deque()
+        self._is_busy = False
+        self._waiters: list[Callable[[], bool]] = []
+        self._run = os.urandom(16).hex()
+        self._started = time.monotonic()
+        self._started_at = time.time()
+        self._me = system.identify(os.getpid()) or ProcessId(os.getpid(), 0.0)
+        self._exit_code = 0
+        self._record_timer: asyncio.TimerHandle | None = None
+        self._ended: asyncio.Event | None = None
+        self._control_port: int | None = None
+        self._token = ""
+        self.output = Output(
+            Screen(options.screen),
+            run_record.logs_folder(stack.project),
+            log_size(len(stack.services)),
+            options.prefixes,
+        )
+
+    # The start, before the event loop.
+
+    def launch(self) -> None:
+        """Start the guardian, then every service that waits for none. Raises RunDirectoryError.
+
+        The caller holds the project's lock. Nothing has been started when this raises.
+        """
+        hold_signals()
+        project = self.stack.project
+        run_files = (run_record.record_path(project), run_record.socket_path(project))
+        run_record.remove_record(project)
+        guardian = start_guardian(self._run, run_files, run_record.supervisor_log_path(project))
+        self._world = World(Children(self._look_soon), guardian, self.output, self._post_service_event)
+        self._world.children.watch(guardian.id.pid, lambda _: self._guardian_ended())
+        try:
+            remove_logs(run_record.logs_folder(project))
+            self.output.open_logs(tuple(self._services))
+            self.runners = {
+                name: Runner(service, self._environment(service), self._world)
+                for name, service in self._services.items()
+            }
+            run_record.write_record(self.record())
+        except OSError as error:
+            self._dismiss_guardian()
+            raise run_record.cannot_use(run_record.run_folder(project), error) from error
+        except RunDirectoryError:
+            self._dismiss_guardian()
+            raise
+        self.post(orchestration.StartWanted(tuple(self._services)))
+
+    def _environment(self, service: Service) -> dict[str, str]:
+        environment = {**self.stack.environment, **service.env, COOKIE: self._run}
+        if self.options.color and "NO_COLOR" not in environment:
+            environment.setdefault("FORCE_COLOR", "1")
+        return environment
+
+    # The run.
+
+    async def run(self) -> int:
+        """Run until nothing runs any more; return the exit code."""
+        import asyncio
+
+        from devstack.supervisor.clean_up import CleanUp
+        from devstack.supervisor.control_server import ControlServer
+
+        loop = asyncio.get_running_loop()
+        self._ended = asyncio.Event()
+        self._world.loop = loop
+        self._world.clean_up = CleanUp(self._run, self._outside, self._cleared)
+        system.become_subreaper()
+        listen_for_signals(loop, self)
+        control = ControlServer(self)
+        try:
+            self._control_port, self._token = await control.start()
+            run_record.write_record(self.record())
+        except (OSError, RunDirectoryError) as error:
+            self.tell(Notice(f"cannot open the control socket: {error}"))
+            self.shut_down(Cause.ERROR, exit_code=1)
+        for runner in self.runners.values():
+            runner.perform_deferred()
+        self.output.connect(loop, self)
+        self._world.children.reap()
+        loop.call_later(self.options.timeout, self._time_is_up)
+        self._consider()
+        await self._ended.wait()
+        await self._finish(control)
+        return self._exit_code
+
+    @property
+    def is_stopping(self) -> bool:
+        return self.phase in (Phase.STOPPING, Phase.ENDED)
+
+    def reap(self) -> None:
+        """Take every child that has ended; for SIGCHLD."""
+        self._world.children.reap()
+
+    def post(self, event: StackEvent) -> None:
+        """Put `event` in the inbox and work it off, unless that is going on already."""
+        self._inbox.append(event)
+        if self._is_busy:
+            return
+        self._is_busy = True
+        try:
+            while self._inbox:
+                self._advance(self._inbox.popleft())
+        finally:
+            self._is_busy = False
+        if self._world.loop is not None:
+            self._consider()
+
+    def _post_service_event(self, name: str, event: ServiceEvent) -> None:
+        self.post(orchestration.ServiceEvent(name, event))
+
+    def _advance(self, event: StackEvent) -> None:
+        before = self.state.statuses
+        step = advance_stack(self._services, self.state, event, time.monotonic())
+        self.state = step.state
+        if step.state.statuses is not before:
+            for name, status in step.state.statuses.items():
+                if status is not before[name]:
+                    self._changed(name, before[name], status)
+        for name, action in step.actions:
+            self.runners[name].perform(action)
+
+    def _changed(self, name: str, before: ServiceStatus, status: ServiceStatus) -> None:
+        if status.pid != before.pid:
+            self._write_record_soon()
+        if status.epoch == before.epoch:
+            return
+        self.runners[name].entered(status)
+        if status.pid is None and status.state is ServiceState.STARTING:
+            self.runners[name].started_at = time.monotonic()
+        delay = None
+        if status.state is ServiceState.BACKOFF:
+            delay = self._services[name].restart.delay(status.failures)
+        self.tell(ServiceChanged(name, status, time.monotonic() - self._started, delay))
+
+    def tell(self, event: Event) -> None:
+        """Tell every listener."""
+        for listener in tuple(self._listeners):
+            listener.heard(event)
+
+    def add_listener(self, listener: Listener) -> None:
+        self._listeners.append(listener)
+
+    def remove_listener(self, listener: Listener) -> None:
+        if listener in self._listeners:
+            self._listeners.remove(listener)
+
+    # What the state means.
+
+    def _consider(self) -> None:
+        self._wake_waiters()
+        if self.phase is Phase.STOPPING:
+            if self.state.has_ended and self._ended is not None:
+                self._ended.set()
+            return
+        if self.phase is Phase.ENDED:
+            return
+        was_ready = self.phase is Phase.RUNNING
+        judgement = judge(
+            self.state.statuses, self._policy, was_ready=was_ready, at_rest=self.state.has_ended
+        )
+        match judgement.verdict:
+            case Verdict.READY:
+                self.phase = Phase.RUNNING
+                self.tell(StackReady(time.monotonic() - self._started))
+                self._consider()
+            case Verdict.FAILED:
+                self._end_by_itself(Cause.FAILED, judgement)
+            case Verdict.ABORTED:
+                self._end_by_itself(Cause.ABORTED, judgement)
+            case Verdict.ENDED if not self._may_be_started_again:
+                self._end_by_itself(Cause.ENDED, judgement)
+            case Verdict.ENDED | Verdict.GOES_ON:
+                return
+
+    @property
+    def _may_be_started_again(self) -> bool:
+        """Say whether all rest because somebody stopped them one by one, and may start them again."""
+        return any(status.state is ServiceState.STOPPED for status in self.state.statuses.values())
+
+    def _end_by_itself(self, cause: Cause, judgement: Judgement) -> None:
+        self._exit_code = exit_code(self.state.statuses, self._policy, judgement)
+        self.shut_down(cause, troubled=judgement.services)
+
+    def _time_is_up(self) -> None:
+        if self.phase is not Phase.STARTING:
+            return
+        late = tuple(name for name, status in self.state.statuses.items() if status.state not in UP_STATES)
+        self._exit_code = 1
+        self.shut_down(Cause.NOT_READY, troubled=late)
+
+    def shut_down(
+        self,
+        cause: Cause,
+        *,
+        troubled: Iterable[str] = (),
+        signal: int | None = None,
+        exit_code: int | None = None,
+        grace: float | None = None,
+    ) -> None:
+        """Stop every service in the right order, once. `grace` replaces every service's own, in seconds."""
+        if self.phase in (Phase.STOPPING, Phase.ENDED):
+            return
+        from devstack.supervisor.troubles import trouble_of
+
+        troubles = tuple(trouble_of(self, name) for name in troubled)
+        self.phase = Phase.STOPPING
+        if exit_code is not None:
+            self._exit_code = exit_code
+        if grace is not None:
+            self._services = {
+                name: replace(service, stop=replace(service.stop, grace=grace))
+                for name, service in self._services.items()
+            }
+        self.tell(StackStopping(cause, troubles, signal, time.monotonic() - self._started))
+        if self._world.loop is not None:
+            self._world.loop.call_later(STILL_STOPPING_AFTER, self._tell_still_stopping, time.monotonic())
+        self.post(orchestration.StopWanted(tuple(self._services)))
+
+    def kill_all(self) -> None:
+        """End every process at once."""
+        self.shut_down(Cause.SIGNAL)
+        self._kill_all()
+
+    def _kill_all(self) -> None:
+        self.phase = Phase.STOPPING
+        self.post(orchestration.KillWanted())
+
+    def _tell_still_stopping(self, since: float) -> None:
+        if self._world.loop is None or self._world.clean_up is None or self.state.has_ended:
+            return
+        waits_on = {
+            name: tuple(row.pid for row in self._world.clean_up.members(name))
+            for name, status in self.state.statuses.items()
+            if status.state is ServiceState.STOPPING
+        }
+        grace = max((self._services[name].stop.grace for name in waits_on), default=0.0)
+        if waits_on:
+            self.tell(StillStopping(waits_on, max(grace - (time.monotonic() - since), 0.0)))
+        self._world.loop.call_later(STILL_STOPPING_EVERY, self._tell_still_stopping, since)
+
+    # The end.
+
+    async def _finish(self, control: ControlServer) -> None:
+        left = await self._end_slipped()
+        self.output.close_pipes()
+        self.phase = Phase.ENDED
+        if left:
+            self._exit_code = self._exit_code or 1
+        self._dismiss_guardian()
+        self.tell(StackStopped(self._exit_code, left))
+        self._wake_waiters()
+        await control.close()
+        with contextlib.suppress(FileNotFoundError):
+            run_record.remove_record(self.stack.project)
+        self.output.close()
+
+    async def _end_slipped(self) -> tuple[int, ...]:
+        """End what slipped away from services that ended long ago; return the pids that withstand."""
+        import asyncio
+
+        from devstack.machine.process_tree import kill_rows, signal_rows
+        from devstack.supervisor.clean_up import run_members
+
+        started, pause, told = time.monotonic(), 0.002, set[int]()
+        while rows := run_members(self._run, self._me, self._outside()):
+            waited = time.monotonic() - started
+            if waited > 2 * LAST_GRACE:
+                return tuple(row.pid for row in rows)
+            if waited > LAST_GRACE:
+                kill_rows(rows)
+            else:
+                import signal
+
+                signal_rows([row for row in rows if row.pid not in told], signal.SIGTERM)
+                told.update(row.pid for row in rows)
+            await asyncio.sleep(pause)
+            pause = min(pause * 1.5, 0.1)
+            self._world.children.reap()
+        return ()
+
+    def _outside(self) -> frozenset[int]:
+        return frozenset({self._me.pid, self._world.guardian.id.pid})
+
+    def _cleared(self, name: str) -> None:
+        self.runners[name].cleared()
+
+    def _look_soon(self) -> None:
+        if self._world.clean_up is not None:
+            self._world.clean_up.look_soon()
+
+    # The guardian.
+
+    def _guardian_ended(self) -> None:
+        """Somebody ended the guardian: without one, the next kill of the supervisor leaves orphans."""
+        if self.phase is Phase.ENDED:
+            return
+        project = self.stack.project
+        run_files = (run_record.record_path(project), run_record.socket_path(project))
+        groups = tuple(runner.group for runner in self.runners.values() if runner.group)
+        os.close(self._world.guardian.pipe)
+        self._world.guardian = start_guardian(
+            self._run, run_files, run_record.supervisor_log_path(project), groups
+        )
+        self._world.children.watch(self._world.guardian.id.pid, lambda _: self._guardian_ended())
+        self._write_record_soon()
+        self.tell(Notice("the guardian was ended by somebody; started another"))
+
+    def _dismiss_guardian(self) -> None:
+        guardian: Guardian = self._world.guardian
+        self._world.children.watch(guardian.id.pid, lambda _: None)
+        guardian.dismiss()
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(guardian.id.pid, 0)
+
+    # The record.
+
+    def record(self) -> Record:
+        """Return what runs now, as it is written to the run directory."""
+        services = tuple(
+            RecordedService(name, self.runners[name].process, tuple(claim.port for claim in service.claims))
+            for name, service in self._services.items()
+        )
+        return Record(
+            project=self.stack.project,
+            mode=self.stack.mode,
+            run=self._run,
+            started=self._started_at,
+            supervisor=self._me,
+            guardian=self._world.guardian.id,
+            services=services,
+            port=self._control_port,
+            token=self._token,
+            detached=self.options.detached,
+            file_times=run_record.file_times(self.stack.files),
+        )
+
+    def _write_record_soon(self) -> None:
+        if self._world.loop is not None and self._record_timer is None:
+            self._record_timer = self._world.loop.call_later(RECORD_AFTER, self._write_record)
+
+    def _write_record(self) -> None:
+        self._record_timer = None
+        if self.phase is not Phase.ENDED:
+            try:
+                run_record.write_record(self.record())
+            except RunDirectoryError as error:
+                self.tell(Notice(error.message))
+
+    # For the control socket.
+
+    def choose(self, names: Iterable[str]) -> tuple[str, ...]:
+        """Return the services that `names` mean: `worker` is every instance of worker. Raises KeyError."""
+        chosen: list[str] = []
+        for name in names:
+            found = [s.name for s in self._services.values() if name in (s.name, s.base)]
+            if not found:
+                raise KeyError(name)
+            chosen += [other for other in found if other not in chosen]
+        return tuple(chosen)
+
+    async def until(self, is_true: Callable[[], bool], within: float) -> bool:
+        """Wait until `is_true` says so after some event, for `within` seconds at most."""
+        import asyncio
+
+        if is_true():
+            return True
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        def _look() -> bool:
+            if not future.done() and is_true():
+                future.set_result(None)
+            return future.done()
+
+        self._waiters.append(_look)
+        try:
+            async with asyncio.timeout(within):
+                await future
+            return True
+        except TimeoutError:
+            return False
+        finally:
+            if _look in self._waiters:
+                self._waiters.remove(_look)
+
+    def _wake_waiters(self) -> None:
+        self._waiters = [look for look in self._waiters if not look()]
+
+    # Reports of the output.
+
+    def log_failed(self, name: str, error: OSError) -> None:
+        self.tell(Notice(f"the log of {name} cannot be written: {error.strerror}; it is tried again"))
+
+    def lines_skipped(self, skipped: Mapping[str, int]) -> None:
+        parts = ", ".join(f"{count} of {name}" for name, count in skipped.items())
+        folder = os.path.join(run_record.FOLDER, "logs")
+        self.tell(
+            Notice(f"lines left out here because the screen was too slow: {parts}; they are in {folder}")
+        )
+
+    def screen_gone(self) -> None:
+        self.shut_down(Cause.SCREEN, exit_code=128 + system.HANGUP_SIGNAL)

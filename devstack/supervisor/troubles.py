@@ -1,0 +1,56 @@
+"""Gathers what is known of a service that failed or was not ready in time."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from devstack.core.service import UP_STATES
+from devstack.machine.process_tree import Marks, find_members
+from devstack.supervisor import record as run_record
+from devstack.supervisor.events import Trouble
+
+if TYPE_CHECKING:
+    from devstack.supervisor.supervisor import Supervisor
+
+LAST_LINES = 20
+TAIL_BYTES = 16 * 1024
+
+
+def trouble_of(supervisor: Supervisor, name: str) -> Trouble:
+    """Return what a person wants to know of service `name`: how it ended, what it said, where it listens."""
+    runner, status = supervisor.runners[name], supervisor.state.statuses[name]
+    waits_for = tuple(
+        need
+        for need in runner.service.depends_on
+        if need in supervisor.state.statuses and supervisor.state.statuses[need].state not in UP_STATES
+    )
+    return Trouble(
+        name=name,
+        status=status,
+        answer=runner.answer,
+        ports=tuple(claim.port for claim in runner.service.claims),
+        listens_on=_listening_ports(runner.group) if status.pid else (),
+        last_lines=last_lines(supervisor.stack.project, name),
+        waits_for=waits_for,
+    )
+
+
+def _listening_ports(group: int) -> tuple[int, ...]:
+    """Return the ports on which the process group `group` and its descendants listen."""
+    from devstack.machine.listeners import find_listeners
+
+    pids = {member.row.pid for member in find_members(Marks(groups={group: ""}))}
+    return tuple(sorted({listener.port for listener in find_listeners(None) if listener.pid in pids}))
+
+
+def last_lines(project: str, name: str, count: int = LAST_LINES) -> tuple[str, ...]:
+    """Return the last lines of a service's log, decoded for a person."""
+    path = os.path.join(run_record.logs_folder(project), f"{name}.log")
+    try:
+        with open(path, "rb") as file:
+            file.seek(max(os.path.getsize(path) - TAIL_BYTES, 0))
+            text = file.read()
+    except FileNotFoundError:
+        return ()
+    return tuple(text.decode("utf-8", "replace").splitlines()[-count:])
