@@ -1,6 +1,5 @@
 import express, { type Express } from 'express';
-import { SYMBOLS } from '../shared/symbols';
-import { quoteAt } from './market';
+import { SYMBOLS, quotesAt } from './market';
 import { whyRefused } from './origin';
 
 /** The REST API, the same in development and production. */
@@ -19,8 +18,7 @@ export function createApp(): Express {
     response.json({ symbols: SYMBOLS });
   });
   app.get('/api/quotes', (_request, response) => {
-    const now = Date.now();
-    response.json({ quotes: SYMBOLS.map((symbol) => quoteAt(symbol, now)) });
+    response.json({ quotes: quotesAt(Date.now()) });
   });
   app.use('/api', (request, response) => {
     response.status(404).json({ error: `no ${request.method} ${request.originalUrl} here` });

@@ -1,54 +1,56 @@
-/** What goes over the trading WebSocket: one JSON object a message. */
+/**
+ * What goes over the trading WebSocket: one JSON object a message, `docs/trading-protocol.md` of devstack.
+ *
+ * This is the plain part of it: quotes and bots, no order books, and a new snapshot instead of resuming.
+ */
 
 export const PATH = '/api/ws';
 export const PROTOCOL = 1;
 
 export interface Quote {
   symbol: string;
-  price: string; // decimal, as a float would round it
+  price: string; // decimal digits, as a float would round them
+  bid: string;
+  ask: string;
+  size: string;
+  side: 'buy' | 'sell';
+  open: string; // the first price of the UTC day
+  change_percent: string; // since then
   time: string; // ISO 8601, UTC
 }
 
-export type ClientMessage =
-  | { type: 'subscribe'; channel: 'quotes'; symbols: string[] }
-  | { type: 'subscribe'; channel: 'bots' }
-  | { type: 'bot'; text: string }
-  | { type: 'ping' };
-
-export type ServerMessage =
-  | { type: 'hello'; protocol: number; connection: string }
-  | { type: 'snapshot'; channel: 'quotes'; seq: number; quotes: Quote[] }
-  | { type: 'update'; channel: 'quotes'; seq: number; quotes: Quote[] }
-  | BotMessage
-  | { type: 'pong' }
-  | { type: 'error'; code: string; message: string };
-
 export interface BotMessage {
   type: 'bot';
-  from: string; // the sender's connection
+  seq: number;
+  from: string; // the sender's name, or its connection where it has none
+  connection: string; // the sender's
+  to: string | null; // a name or a connection; null: everybody
   text: string;
+  time: string;
 }
 
-/** Read a client's message; undefined for what is none. */
-export function parseClientMessage(text: string): ClientMessage | undefined {
-  const message = parseObject(text);
-  const { type, channel, symbols } = message;
-  if (type === 'ping') return { type };
-  if (type === 'bot' && typeof message.text === 'string') return { type, text: message.text };
-  if (type === 'subscribe' && channel === 'bots') return { type, channel };
-  if (type === 'subscribe' && channel === 'quotes' && isStrings(symbols)) return { type, channel, symbols };
-  return undefined;
-}
+export type ServerMessage =
+  | {
+      type: 'hello';
+      protocol: number;
+      connection: string;
+      session: string;
+      heartbeat_s: number;
+      tick_ms: number;
+      symbols: string[];
+      channels: string[];
+    }
+  | { type: 'snapshot'; channel: 'quotes'; session: string; seq: number; quotes: Quote[] }
+  | { type: 'snapshot'; channel: 'bots'; session: string; seq: number; messages: BotMessage[]; gap: boolean }
+  | { type: 'update'; channel: 'quotes'; seq: number; quotes: Quote[] }
+  | { type: 'unsubscribed'; channel: string; symbols: string[] }
+  | BotMessage
+  | { type: 'pong'; id: string | number | null }
+  | { type: 'error'; code: string; message: string };
 
-function parseObject(text: string): Record<string, unknown> {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null ? { ...value } : {};
-  } catch {
-    return {};
-  }
-}
-
-function isStrings(value: unknown): value is string[] {
-  return Array.isArray(value) && value.every((item) => typeof item === 'string');
-}
+export type ClientMessage =
+  | { type: 'subscribe'; channel: 'quotes'; symbols?: string[] }
+  | { type: 'subscribe'; channel: 'bots'; name?: string }
+  | { type: 'unsubscribe'; channel: 'quotes' | 'bots'; symbols?: string[] }
+  | { type: 'bot'; text: string; to?: string }
+  | { type: 'ping'; id?: string | number };

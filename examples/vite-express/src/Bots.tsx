@@ -20,8 +20,8 @@ export function Bots({ messages }: { messages: readonly BotMessage[] }) {
         <button>Send</button>
       </form>
       <ul data-testid="bots">
-        {messages.map((message, index) => (
-          <li key={index}>
+        {messages.map((message) => (
+          <li key={message.seq}>
             <b>{message.from}</b> {message.text}
           </li>
         ))}

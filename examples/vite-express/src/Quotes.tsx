@@ -1,6 +1,6 @@
 import type { Watched } from './trading/connection';
 
-/** The watch list: last price, change since this page was opened, and the prices seen since then as a line. */
+/** The watch list: last price, change of the day, and the prices of the last minute as a line. */
 export function Quotes({ watched }: { watched: Watched[] }) {
   return (
     <table>
@@ -8,7 +8,7 @@ export function Quotes({ watched }: { watched: Watched[] }) {
         <tr>
           <th>Symbol</th>
           <th className="number">Price</th>
-          <th className="number">Change</th>
+          <th className="number">Today</th>
           <th>Last minute</th>
         </tr>
       </thead>
@@ -21,9 +21,8 @@ export function Quotes({ watched }: { watched: Watched[] }) {
   );
 }
 
-function Row({ symbol, price, prices }: Watched) {
-  const first = prices[0] ?? Number(price);
-  const change = ((Number(price) - first) / first) * 100;
+function Row({ symbol, price, change_percent, prices }: Watched) {
+  const change = Number(change_percent);
   const direction = change >= 0 ? 'up' : 'down';
   return (
     <tr>

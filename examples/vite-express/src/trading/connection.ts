@@ -1,5 +1,4 @@
 import type { BotMessage, ClientMessage, Quote, ServerMessage } from '../../shared/protocol';
-import { SYMBOLS } from '../../shared/symbols';
 
 const FIRST_WAIT = 500; // milliseconds
 const LONGEST_WAIT = 10_000;
@@ -72,10 +71,13 @@ export class TradingConnection {
         this.failures = 0;
         console.info(`[trading] live as connection ${message.connection}`);
         this.change({ status: 'live', connection: message.connection, since: Date.now() });
-        this.send({ type: 'subscribe', channel: 'quotes', symbols: SYMBOLS });
+        this.send({ type: 'subscribe', channel: 'quotes', symbols: message.symbols });
         this.send({ type: 'subscribe', channel: 'bots' });
         break;
       case 'snapshot':
+        if (message.channel === 'bots') this.change({ bots: message.messages.reverse().slice(0, KEPT_BOT_MESSAGES) });
+        else this.change({ watched: this.watch(message.quotes) });
+        break;
       case 'update':
         this.change({ watched: this.watch(message.quotes) });
         break;

@@ -1,1 +1,0 @@
-export const SYMBOLS = ['ACME', 'BOLT', 'CRUX', 'DYNE', 'ECHO'];
