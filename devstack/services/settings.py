@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from devstack.core.ports import is_port
 from devstack.errors import ConfigError
+from devstack.services.limits import DEFAULT_LIMITS, Limits
+from devstack.services.listening import count_inherited
 
 DEV, PROD = "dev", "prod"
 SHELL = "shell"
@@ -19,6 +22,7 @@ class Settings:
     `base_path` is the path prefix under which a reverse proxy shows the stack ("/" for none, else "/x/").
     `allowed_origins` are origins beyond the stack's own that may use it, as `scheme://host[:port]`.
     `state_folders` are the folders, best first, in which a secret that frontend and hmr share may lie.
+    `listen_fds` is the number of listening sockets that were handed over (sd_listen_fds(3)).
     """
 
     host: str = "127.0.0.1"
@@ -32,6 +36,10 @@ class Settings:
     hmr_token: str | None = None
     state_folders: tuple[str, ...] = ()
     redis_url: str | None = None
+    market_seed: int = 1
+    market_tick_ms: int = 100
+    listen_fds: int = 0
+    limits: Limits = DEFAULT_LIMITS
 
 
 def read_settings(environ: Mapping[str, str]) -> Settings:
@@ -48,6 +56,9 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         hmr_token=environ.get("DEVSTACK_HMR_TOKEN") or None,
         state_folders=_state_folders(environ),
         redis_url=environ.get("REDIS_URL") or None,
+        market_seed=_whole_number(environ, "MARKET_SEED", 1, range(2**63)),
+        market_tick_ms=_whole_number(environ, "MARKET_TICK_MS", 100, range(1, 60_001)),
+        listen_fds=count_inherited(environ, os.getpid()),
     )
 
 
@@ -61,6 +72,19 @@ def _port(environ: Mapping[str, str], variable: str, default: int) -> int:
         f"{variable}={text!r} is no port number",
         source=SHELL,
         hint=f"{variable} takes a whole number from 1 to 65535; without it the port is {default}",
+    )
+
+
+def _whole_number(environ: Mapping[str, str], variable: str, default: int, allowed: range) -> int:
+    text = environ.get(variable, "").strip()
+    if not text:
+        return default
+    if text.isascii() and text.isdecimal() and int(text) in allowed:
+        return int(text)
+    raise ConfigError(
+        f"{variable}={text!r} is not what it can be",
+        source=SHELL,
+        hint=f"{variable} takes a whole number from {allowed[0]} to {allowed[-1]}; the default is {default}",
     )
 
 

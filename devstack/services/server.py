@@ -1,0 +1,150 @@
+"""Runs one ASGI application: listens, says so, serves, and on SIGTERM or SIGINT stops gracefully.
+
+uvicorn's protocol and lifespan do the talking; its `Server` is not used: it wakes up ten times a second,
+ends by the signal that stopped it, and leaves no room for sockets that are handed over.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from devstack.errors import ServiceError
+from devstack.services.asgi import App
+from devstack.services.listening import allow_many_connections, open_listeners
+
+if TYPE_CHECKING:
+    from devstack.services.http_protocol import State
+
+GRACE = 8.0
+"""Seconds for what is in flight when a stop is asked for: less than the supervisor's own ten."""
+
+KEEP_ALIVE = 15
+POLL_WHILE_STOPPING = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a service listens. `scheme` and `path` complete the address that it announces."""
+
+    service: str
+    host: str
+    port: int
+    scheme: str = "http"
+    path: str = "/"
+    inherited: int = 0  # handed-over sockets, as LISTEN_FDS counts them
+
+    @property
+    def url(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.scheme}://{host}:{self.port}{self.path}"
+
+
+def announce_on_stdout(line: str) -> None:
+    """Write one line at once: whoever started this service waits for it."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def run_app(app: App, place: Place, announce: Callable[[str], None] = announce_on_stdout) -> None:
+    """Serve `app` at `place` until SIGTERM or SIGINT, then stop gracefully and return.
+
+    `announce` is called once, with one line, when the service listens. Errors: PortTakenError, ConfigError
+    for an address that is none, ServiceError if the application does not start.
+    """
+    listeners = open_listeners(place.host, place.port, place.inherited)
+    allow_many_connections()
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(_serve(app, listeners, place, announce))
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """Return uvloop's where it is installed, else None for asyncio's own."""
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
+    return factory
+
+
+async def _serve(
+    app: App, listeners: list[socket.socket], place: Place, announce: Callable[[str], None]
+) -> None:
+    from uvicorn.config import Config
+    from uvicorn.lifespan.on import LifespanOn
+
+    from devstack.services.http_protocol import HttpProtocol, State
+
+    config = Config(
+        app,
+        http=HttpProtocol,
+        ws=None,  # type: ignore[arg-type] # HttpProtocol opens WebSockets itself
+        lifespan="on",
+        interface="asgi3",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        timeout_keep_alive=KEEP_ALIVE,
+    )
+    config.load()
+    state, lifespan = State(), LifespanOn(config)
+    await lifespan.startup()
+    if lifespan.should_exit:
+        raise ServiceError(f"{place.service} could not start; what went wrong is said above")
+    loop = asyncio.get_running_loop()
+
+    def connect() -> HttpProtocol:
+        return HttpProtocol(config=config, server_state=state, app_state=lifespan.state, _loop=loop)
+
+    servers = [await loop.create_server(connect, sock=listener, backlog=2048) for listener in listeners]
+    stop = _Stop(loop)
+    gc.freeze()  # what is there now stays: no collection need look at it again
+    announce(f"{place.service} listening on {place.url}")
+    await stop.asked.wait()
+    for server in servers:
+        server.close()
+    await _drain(state, stop)
+    await lifespan.shutdown()
+
+
+class _Stop:
+    """The signals that end a service: the first asks it to, the second does not wait for anything."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.asked = asyncio.Event()
+        self.urged = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            if sys.platform == "win32":
+                signal.signal(number, lambda *_: loop.call_soon_threadsafe(self._on_signal))
+            else:
+                loop.add_signal_handler(number, self._on_signal)
+
+    def _on_signal(self) -> None:
+        (self.urged if self.asked.is_set() else self.asked).set()
+
+
+async def _drain(state: State, stop: _Stop) -> None:
+    """Let every connection finish, for GRACE seconds at most; then end what is left."""
+    state.stopping = True
+    for connection in list(state.connections):
+        connection.shutdown()
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + GRACE
+    while (state.connections or state.tasks) and loop.time() < deadline and not stop.urged.is_set():
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.urged.wait(), POLL_WHILE_STOPPING)
+    for connection in list(state.connections):
+        connection.transport.abort()
+    for task in list(state.tasks):
+        task.cancel()
+    if state.tasks:
+        await asyncio.wait(state.tasks, timeout=1.0)
