@@ -30,7 +30,9 @@ def name_owners(report: PortReport) -> str:
 
 def _name(owner: Owner) -> str:
     if owner.pid is None:
-        return f"container {owner.detail}" if owner.detail else "somebody whom this user may not see"
+        return (
+            _container(owner) if owner.detail else f"hidden, of user {owner.user}" if owner.user else "hidden"
+        )
     process = f"{owner.name or 'a process'} (pid {owner.pid})"
     match owner.reason:
         case BusyReason.CONTAINER:
@@ -63,8 +65,13 @@ def describe_owners(report: PortReport, now: float) -> list[str]:
         if pid is not None:
             lines += _describe_process(owners[0], addresses, now)
         else:
-            lines.append(f"listens on {addresses}; the process belongs to another user or to the system")
+            lines += [_describe_hidden(owner) for owner in owners]
     return [printable(line) for line in lines]
+
+
+def _describe_hidden(owner: Owner) -> str:
+    whose = f"user {owner.user}" if owner.user else "another user, the system or another container"
+    return f"a process of {whose} listens on {owner.address}"
 
 
 def _describe_process(owner: Owner, addresses: str, now: float) -> list[str]:
@@ -123,7 +130,7 @@ def _by_sudo(report: PortReport) -> bool:
 
 def _container_step(owner: Owner) -> str:
     if owner.detail:
-        return f"stop the container: docker stop {shlex.quote(owner.detail)}"
+        return f"stop the container: {owner.engine} stop {shlex.quote(owner.detail)}"
     return "find the container with docker ps, and stop it with docker stop NAME"
 
 

@@ -33,7 +33,7 @@ class Owner:
 
     `address` is as bound (`0.0.0.0`, `[::]`); `started` is in seconds since the epoch. `reason` is None for
     a process of this project's running stack. `detail` is the other project's folder, or the container's
-    name.
+    name, and `engine` the command line that knows that container (`docker`, `podman`).
     """
 
     address: str | None = None
@@ -45,6 +45,7 @@ class Owner:
     started: float | None = None
     reason: BusyReason | None = None
     detail: str = ""
+    engine: str = ""
 
 
 @dataclass(frozen=True, slots=True)

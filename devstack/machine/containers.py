@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 
 PROXY_NAMES = (
     "docker-proxy",
@@ -18,11 +19,18 @@ PROXY_NAMES = (
 )
 """How the names of processes begin that listen on a host's port for a container."""
 
-COMMANDS = ("docker", "podman")
+ENGINES = ("docker", "podman")
 ANSWER_WITHIN = 2.0
 """Seconds: a Docker Desktop that is asleep does not answer at all."""
 
 _PUBLISHED = re.compile(r":(\d+)(?:-(\d+))?->[\d-]+/tcp")
+
+
+class Container(NamedTuple):
+    """A running container; `engine` is the command line that knows it."""
+
+    engine: str
+    name: str
 
 
 def is_proxy(name: str | None) -> bool:
@@ -30,21 +38,23 @@ def is_proxy(name: str | None) -> bool:
     return name is not None and name.startswith(PROXY_NAMES)
 
 
-def published_ports() -> dict[int, str]:
-    """Return the name of the container that publishes each TCP port of this machine.
+def published_ports() -> dict[int, Container]:
+    """Return the container that publishes each TCP port of this machine.
 
     Empty where there is no Docker and no Podman, or none that answers in time.
     """
-    found: dict[int, str] = {}
-    for command in COMMANDS:
-        found = parse_published(_list_containers(command)) | found
+    found: dict[int, Container] = {}
+    for engine in ENGINES:
+        for port, name in parse_published(_list_containers(engine)).items():
+            found.setdefault(port, Container(engine, name))
     return found
 
 
 def parse_published(listing: str) -> dict[int, str]:
-    """Read lines of a container's name, a tab, and its ports as `docker ps` writes them.
+    """Return the container's name for each port published in `listing`.
 
-    `0.0.0.0:5000->80/tcp, [::]:8000-8002->9000-9002/tcp` publishes 5000 and 8000 to 8002.
+    Each line is a name, a tab, and ports as `docker ps` writes them: `0.0.0.0:5000->80/tcp,
+    [::]:8000-8002->9000-9002/tcp` publishes 5000 and 8000 to 8002.
     """
     published: dict[int, str] = {}
     for line in listing.splitlines():
@@ -55,11 +65,11 @@ def parse_published(listing: str) -> dict[int, str]:
     return published
 
 
-def _list_containers(command: str) -> str:
+def _list_containers(engine: str) -> str:
     import shutil
     import subprocess
 
-    program = shutil.which(command)
+    program = shutil.which(engine)
     if program is None:
         return ""
     try:

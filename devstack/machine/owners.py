@@ -9,8 +9,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from devstack.core.port_report import BusyReason, Owner
-from devstack.machine.containers import is_proxy, published_ports
+from devstack.machine.containers import Container, is_proxy, published_ports
 from devstack.machine.listeners import Listener
+from devstack.machine.listening_user import listening_user
 from devstack.machine.process_tree import Marks, find_members, is_alive
 from devstack.machine.system import ProcessId
 
@@ -58,7 +59,7 @@ class _Examiner:
         return frozenset(member.row.pid for member in members).union(process.pid for process in living)
 
     @cached_property
-    def _containers(self) -> Mapping[int, str]:
+    def _containers(self) -> Mapping[int, Container]:
         return published_ports()
 
     def examine(self, listener: Listener) -> Owner | None:
@@ -76,10 +77,15 @@ class _Examiner:
             return None
 
     def _hidden(self, listener: Listener) -> Owner:
-        container = self._containers.get(listener.port)
-        if container is None:
-            return Owner(address=listener.address, reason=BusyReason.HIDDEN)
-        return Owner(address=listener.address, reason=BusyReason.CONTAINER, detail=container)
+        """Return what is known of an owner that this user may not see: the user, or the container."""
+        owner = Owner(address=listener.address, user=listening_user(listener.address, listener.port))
+        if listener.port in self._containers:
+            return self._with_container(owner, listener.port)
+        return replace(owner, reason=BusyReason.HIDDEN)
+
+    def _with_container(self, owner: Owner, port: int) -> Owner:
+        container = self._containers.get(port, Container("", ""))
+        return replace(owner, reason=BusyReason.CONTAINER, detail=container.name, engine=container.engine)
 
     def _classify(self, owner: Owner, port: int, process: psutil.Process) -> Owner:
         if owner.pid in self._our_pids:
@@ -89,8 +95,7 @@ class _Examiner:
         if folder and "DEVSTACK_SERVICE" in environment:
             return replace(owner, reason=self._project_reason(folder), detail=folder)
         if is_proxy(owner.name):
-            container = self._containers.get(port, "")
-            return replace(owner, reason=BusyReason.CONTAINER, detail=container)
+            return self._with_container(owner, port)
         if owner.name == AIRPLAY_NAME and port in AIRPLAY_PORTS:
             return replace(owner, reason=BusyReason.AIRPLAY)
         return replace(owner, reason=BusyReason.STRANGER)
@@ -109,9 +114,7 @@ def _describe(process: psutil.Process, address: str) -> Owner:
     def ask(name: str) -> object:
         try:
             return getattr(process, name)()
-        except psutil.ZombieProcess:
-            raise psutil.NoSuchProcess(process.pid) from None
-        except (psutil.AccessDenied, OSError, KeyError):  # KeyError: a user id without a name
+        except (psutil.AccessDenied, OSError):  # another user's
             return None
 
     command = ask("cmdline")

@@ -82,7 +82,7 @@ def _find_owners(
     return describe_owners(listeners, OurStack(project, ours, cookie))
 
 
-def _report(claim: PortClaim, owners: Mapping[int, tuple[Owner, ...]], taken: Collection[int]) -> PortReport:
+def _report(claim: PortClaim, owners: Mapping[int, tuple[Owner, ...]], taken: set[int]) -> PortReport:
     found = owners.get(claim.port, ())
     strangers = tuple(owner for owner in found if owner.reason is not None)
     if strangers:
@@ -92,7 +92,7 @@ def _report(claim: PortClaim, owners: Mapping[int, tuple[Owner, ...]], taken: Co
     return _report_unowned(claim, taken)
 
 
-def _report_unowned(claim: PortClaim, taken: Collection[int]) -> PortReport:
+def _report_unowned(claim: PortClaim, taken: set[int]) -> PortReport:
     """Judge a port that could not be bound although no listener in sight concerns us."""
     from devstack.machine.listeners import find_connected_ports
 
@@ -109,15 +109,19 @@ def _report_unowned(claim: PortClaim, taken: Collection[int]) -> PortReport:
     return _busy(claim, (), taken)
 
 
-def _busy(claim: PortClaim, owners: tuple[Owner, ...], taken: Collection[int]) -> PortReport:
+def _busy(claim: PortClaim, owners: tuple[Owner, ...], taken: set[int]) -> PortReport:
+    """Return the report of a busy port; its alternative joins `taken`, lest two claims get the same."""
     strangers = [one for one in owners if one.reason is BusyReason.STRANGER]
     pids = tuple(dict.fromkeys(one.pid for one in strangers if one.pid is not None))
     look = system.inspect_command if owners else system.unowned_command
+    alternative = next_free_port(claim.port, taken)
+    if alternative is not None:
+        taken.add(alternative)
     return PortReport(
         claim,
         PortState.BUSY,
         owners,
-        alternative=next_free_port(claim.port, taken),
+        alternative=alternative,
         end_command=system.end_command(pids) if pids else "",
         inspect_command=look(claim.port),
     )
