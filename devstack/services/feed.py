@@ -28,6 +28,7 @@ class MarketSource:
 
     market: Market
     clock: Callable[[], float] = time.time
+    redis: str = "off"  # off: there is none to share the market; ok; away
 
     def tick(self) -> int:
         return self.market.tick_at(self.clock())

@@ -183,17 +183,21 @@ class Market:
             price += step * (1 + chance // 64 % max(1, symbol.spread // 2))
         return tuple(levels)
 
-    def _candle(self, name: str, start_ms: int, seconds: int) -> Candle:
-        """Return the candle of the middle price, looked at sixty times (each second of a minute)."""
-        symbol, length = self.symbols[name], seconds * 1000
-        prices = [self.price(name, start_ms + length * part // 60) for part in range(61)]
-        chance = _mix(self._keys[name] + start_ms)
-        volume = symbol.lot * seconds * symbol.activity // 256 * (64 + chance % 128) // 64
-        return Candle(start_ms, prices[0], max(prices), min(prices), prices[-1], volume)
+    def candle_until(self, name: str, start_ms: int, seconds: int, now_ms: int) -> Candle:
+        """Return the candle of `seconds` from `start_ms` on, as far as it has come at `now_ms`."""
+        length = seconds * 1000
+        if now_ms >= start_ms + length:
+            return self.candle(name, start_ms, length, length)
+        return self._candle(name, start_ms, length, now_ms - start_ms)
 
-    def candles(self, name: str, seconds: int, first_ms: int, last_ms: int) -> list[Candle]:
-        """Return the candles of `seconds` that start from `first_ms`, a multiple of it, to `last_ms`."""
-        return [self.candle(name, start, seconds) for start in range(first_ms, last_ms + 1, seconds * 1000)]
+    def _candle(self, name: str, start_ms: int, length: int, done: int) -> Candle:
+        """Return the candle of the middle price, looked at twenty times: each third second of a minute."""
+        symbol, step = self.symbols[name], max(1, length // 20)
+        prices = [self.price(name, start_ms + after) for after in (*range(0, done, step), done)]
+        chance = _mix(self._keys[name] + start_ms)
+        usual = symbol.lot * length * symbol.activity // 256_000
+        volume = usual * (64 + chance % 128) // 64 * done // length
+        return Candle(start_ms, prices[0], max(prices), min(prices), prices[-1], volume)
 
 
 def _key(seed: int, name: str) -> int:
