@@ -27,14 +27,14 @@ def printable(text: str) -> str:
 
 
 def how_long(seconds: float) -> str:
-    """Return a length of time as a person says it, in its two largest units: `3 h 5 min`."""
+    """Return a length of time as a person says it, to the second largest unit: `3 h 5 min`, `2 d`."""
     rest = max(int(seconds), 0)
-    parts = []
+    counts: list[tuple[int, str]] = []
     for size, unit in ((86400, "d"), (3600, "h"), (60, "min"), (1, "s")):
         count, rest = divmod(rest, size)
-        if count:
-            parts.append(f"{count} {unit}")
-    return " ".join(parts[:2]) or "0 s"
+        if count or counts:
+            counts.append((count, unit))
+    return " ".join(f"{count} {unit}" for count, unit in counts[:2] if count) or "0 s"
 
 
 def terminal_width(stream: TextIO) -> int | None:

@@ -15,8 +15,9 @@ from devstack.core.port_report import PortReport, PortState, any_busy
 HEADINGS = ("PORT", "STATE", "SERVICE", "VARIABLE", "PURPOSE", "OWNER")
 STATE_STYLE = {PortState.FREE: "green", PortState.BUSY: "bold red", PortState.OURS: "cyan"}
 CHOOSE_FOR_ME = "To have free ports chosen for one run, add --ports auto to devstack up."
-NARROW_COLUMNS = ("PURPOSE", "OWNER")
-"""The columns that give way on a narrow terminal; their cells are folded and never cut."""
+FIRM, ROOM = 4, 24
+"""On a terminal the first columns are firm and the last ones are folded, never cut; where fewer characters
+than ROOM are left for the last ones, all but port and state are folded."""
 
 
 def port_table(
@@ -62,8 +63,8 @@ def _rich_table(
     from rich.text import Text
 
     table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    for heading in HEADINGS:
-        table.add_column(heading, no_wrap=heading not in NARROW_COLUMNS, overflow="fold")
+    for column, heading in enumerate(HEADINGS):
+        table.add_column(heading, no_wrap=column < _firm_columns(rows, width), overflow="fold")
     for row, report in zip(rows, reports, strict=True):
         state = Text(row[1], style=STATE_STYLE[report.state])
         table.add_row(Text(row[0]), state, *(Text(cell) for cell in row[2:]))
@@ -71,6 +72,12 @@ def _rich_table(
     with console.capture() as capture:
         console.print(table)
     return "\n".join(line.rstrip() for line in capture.get().splitlines() if line.strip())
+
+
+def _firm_columns(rows: Sequence[tuple[str, ...]], width: int) -> int:
+    """Return how many columns keep their cells on one line on a terminal of `width` columns."""
+    widths = [max(map(len, cells)) + 2 for cells in zip(HEADINGS, *rows, strict=True)]
+    return FIRM if sum(widths[:FIRM]) + ROOM <= width else 2
 
 
 def _shared_variables(reports: Iterable[PortReport]) -> frozenset[str]:
