@@ -213,7 +213,7 @@ def _stop(service: Service, status: ServiceStatus) -> Step:
             return Step(replace(status, stopped=asked))
         case ServiceState.EXITED:
             # It ended well, and what it set up as a daemon may live on: that is ended with it now.
-            left = replace(_enter(status, ServiceState.STOPPING), stopped=Stopped.ASKED, occupied=True)
+            left = replace(_enter(status, ServiceState.STOPPING), stopped=Stopped.LEFT, occupied=True)
             return Step(left, (Terminate(), SetTimer(service.stop.grace, left.epoch)))
         case ServiceState.PENDING | ServiceState.BACKOFF:
             return Step(_enter(status, ServiceState.STOPPED))
@@ -282,7 +282,7 @@ def _cleared(service: Service, status: ServiceStatus, now: float) -> Step:
     if not status.wanted:
         return Step(_enter(free, ServiceState.STOPPED))
     match status.stopped:
-        case Stopped.ASKED | Stopped.KILLED:
+        case Stopped.ASKED | Stopped.KILLED | Stopped.LEFT:
             return _spawn_again(free)
         case Stopped.EXITED:
             return _ended_by_itself(service, free, status.exit, now)

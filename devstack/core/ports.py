@@ -45,6 +45,12 @@ class PortClaim:
             case Protocol.TCP:
                 return host
 
+    @property
+    def websocket_url(self) -> str | None:
+        """Return the address of the WebSocket that this claim serves, None where it serves none."""
+        serves = self.protocol is Protocol.WS or self.also_ws
+        return f"ws://localhost:{self.port}{self.path or '/'}" if serves else None
+
 
 @dataclass(frozen=True, slots=True)
 class TableRow:

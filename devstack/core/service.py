@@ -160,10 +160,11 @@ class ExitStatus:
 
 
 class Stopped(StrEnum):
-    """Why a service is in STOPPING: it was asked to, is killed, or its main process ended by itself."""
+    """Why a service is in STOPPING: what ended it, or is to."""
 
     ASKED = "asked"
     KILLED = "killed"
+    LEFT = "left"  # ended well long ago; what it left as a daemon is being ended
     EXITED = "exited"
 
 

@@ -30,7 +30,7 @@ class Connection(Protocol):
         """Send all of `data`."""
 
     async def receive(self) -> bytes:
-        """Return some bytes, or none at the end of the connection."""
+        """Return some bytes, or none at the end of the connection. Cancelled, it loses none."""
 
     def close(self) -> None:
         """Close it at once; may be called again."""
@@ -68,13 +68,32 @@ class PlainConnection:
         await asyncio.get_running_loop().sock_sendall(self._socket, data)
 
     async def receive(self) -> bytes:
-        data = await asyncio.get_running_loop().sock_recv(self._socket, RECEIVE_SIZE)
-        # sock_recv gives no turn to anybody while there is data: a service that floods would hold the loop.
-        await asyncio.sleep(0)
-        return data
+        loop = asyncio.get_running_loop()
+        await asyncio.sleep(0)  # a turn for the others: while a service floods, nothing below would give one
+        if sys.platform == "win32":
+            return await loop.sock_recv(self._socket, RECEIVE_SIZE)
+        # Not sock_recv, which loses what it has just read when it is cancelled in that very turn.
+        while True:
+            try:
+                return self._socket.recv(RECEIVE_SIZE)
+            except BlockingIOError:
+                await self._readable(loop)
+
+    async def _readable(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Return when there is something to receive."""
+        readable, descriptor = loop.create_future(), self._socket.fileno()
+        loop.add_reader(descriptor, _set_done, readable)
+        try:
+            await readable
+        finally:
+            loop.remove_reader(descriptor)
 
     def close(self) -> None:
         self._socket.close()
+
+    def release(self) -> socket.socket:
+        """Hand the socket over; this object is then closed."""
+        return socket.socket(fileno=self._socket.detach())
 
     def _knock(self) -> None:
         if sys.platform == "win32":  # its loop connects with ConnectEx, which wants an untouched socket
@@ -91,6 +110,11 @@ class PlainConnection:
         except OSError:
             return False
         return True
+
+
+def _set_done(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
 
 
 def _refuse_self(connected: socket.socket) -> None:

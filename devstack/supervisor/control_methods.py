@@ -6,9 +6,9 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from devstack.core.events import Cause, StackStopped
 from devstack.core.orchestration import RestartWanted, StartWanted, StopWanted
 from devstack.core.service import ENDED_STATES, ServiceState, ServiceStatus
-from devstack.supervisor.events import Cause, StackStopped
 from devstack.supervisor.messages import encode
 from devstack.supervisor.troubles import trouble_of
 

@@ -14,10 +14,10 @@ import socket
 from typing import TYPE_CHECKING, Any
 
 from devstack import __version__
+from devstack.core.events import Event
 from devstack.machine import system
 from devstack.supervisor import record as run_record
 from devstack.supervisor.control_methods import METHODS, RpcError
-from devstack.supervisor.events import Event
 from devstack.supervisor.messages import encode
 
 if TYPE_CHECKING:

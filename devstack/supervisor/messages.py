@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from devstack.core.service import ExitStatus, ServiceState, ServiceStatus, Stopped
-from devstack.supervisor.events import (
+from devstack.core.events import (
     Cause,
     Event,
     Notice,
@@ -18,6 +17,7 @@ from devstack.supervisor.events import (
     StillStopping,
     Trouble,
 )
+from devstack.core.service import ExitStatus, ServiceState, ServiceStatus, Stopped
 
 _NAMES: dict[type[Event], str] = {
     ServiceChanged: "service",

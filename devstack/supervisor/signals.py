@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 from typing import TYPE_CHECKING
 
-from devstack.supervisor.events import Cause
+from devstack.core.events import Cause
 
 if TYPE_CHECKING:
     import asyncio

@@ -18,6 +18,17 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from devstack.core import orchestration
+from devstack.core.events import (
+    Cause,
+    Event,
+    Listener,
+    Notice,
+    ServiceChanged,
+    StackReady,
+    StackStopped,
+    StackStopping,
+    StillStopping,
+)
 from devstack.core.lifecycle import Event as ServiceEvent
 from devstack.core.orchestration import StackEvent, advance_stack, initial_state
 from devstack.core.outcome import EndPolicy, Judgement, Verdict, exit_code, judge
@@ -29,17 +40,6 @@ from devstack.machine.process_tree import COOKIE
 from devstack.machine.system import ProcessId
 from devstack.supervisor import record as run_record
 from devstack.supervisor.children import Children
-from devstack.supervisor.events import (
-    Cause,
-    Event,
-    Listener,
-    Notice,
-    ServiceChanged,
-    StackReady,
-    StackStopped,
-    StackStopping,
-    StillStopping,
-)
 from devstack.supervisor.guardian import Guardian, start_guardian
 from devstack.supervisor.log_file import log_size, remove_logs
 from devstack.supervisor.output import Output

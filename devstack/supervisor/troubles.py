@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from devstack.core.events import Trouble
 from devstack.core.service import UP_STATES
 from devstack.machine.process_tree import Marks, find_members
 from devstack.supervisor import record as run_record
-from devstack.supervisor.events import Trouble
 
 if TYPE_CHECKING:
     from devstack.supervisor.supervisor import Supervisor

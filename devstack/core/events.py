@@ -1,4 +1,4 @@
-"""What the supervisor tells upward while a stack runs. Plain values: they go to a screen or over a socket."""
+"""What a supervisor tells of a stack while it runs. Plain values: they go to a screen or over a socket."""
 
 from __future__ import annotations
 

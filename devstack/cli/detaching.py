@@ -1,0 +1,153 @@
+"""Starts a stack in the background and waits until it is ready: `devstack up -d`."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import select
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import typer
+
+from devstack.cli.launching import Prepared, claims_by_service
+from devstack.console.errors import show_error, wants_color
+from devstack.console.panel import Panel
+from devstack.console.wording import event_lines, own_prefix
+from devstack.core.events import ServiceChanged, StackReady, StackStopping
+from devstack.errors import ControlError, DevstackError
+from devstack.supervisor.messages import decode
+
+REDRAW_EVERY = 0.125
+
+
+def run_detached(prepared: Prepared, *, timeout: float, no_color: bool) -> int:
+    """Start the daemon with the stack, show its start, and return the exit code once it is up or has failed.
+
+    A failure is returned only when supervisor and guardian are gone, too.
+    """
+    daemon, reports = _start_daemon(prepared, timeout)
+    is_terminal = sys.stdout.isatty()
+    view = _View(prepared, is_terminal=is_terminal, color=wants_color(is_terminal, no_color=no_color))
+    stop = _StopOnSignal(daemon)
+    is_up = False
+    for message in _messages(reports, view):
+        if message["type"] == "error":
+            view.close()
+            show_error(DevstackError(message["message"], hint=message["hint"]), no_color=no_color)
+            daemon.wait()
+            return int(message["code"])
+        is_up = view.take(message) or is_up
+    view.close()
+    if is_up:
+        # The daemon lives on without us; nobody is to complain that it was not waited for.
+        daemon.returncode = 0
+        return 0
+    code = daemon.wait()
+    if code < 0:
+        raise ControlError(f"the supervisor was ended by signal {-code} before the stack was ready")
+    return 128 + stop.heard if stop.heard else code
+
+
+def _start_daemon(prepared: Prepared, timeout: float) -> tuple[subprocess.Popen[bytes], int]:
+    """Start the daemon in a bare interpreter; return it and the pipe on which it reports."""
+    from devstack.daemon import Order
+    from devstack.supervisor.supervisor import RunOptions
+
+    ours, theirs = os.pipe()
+    code = "import sys; sys.path[:] = sys.argv[2:]; from devstack.daemon import main; main()"
+    daemon = subprocess.Popen(
+        [sys.executable, "-I", "-S", "-c", code, str(theirs), *sys.path],
+        stdin=subprocess.PIPE,
+        pass_fds=(theirs, prepared.lock),
+        env=dict(os.environ),
+    )
+    os.close(theirs)
+    order = Order(prepared.stack, RunOptions(timeout=timeout), prepared.lock)
+    if daemon.stdin is not None:
+        pickle.dump(order, daemon.stdin)
+        daemon.stdin.close()
+    os.close(prepared.lock)
+    return daemon, ours
+
+
+class _StopOnSignal:
+    """Hands Ctrl-C and its like on to the daemon, which stops what it started; a second one, at once."""
+
+    def __init__(self, daemon: subprocess.Popen[bytes]) -> None:
+        self.heard = 0
+        self._daemon = daemon
+        for number in (signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
+            signal.signal(number, self._hand_on)
+
+    def _hand_on(self, number: int, _: object) -> None:
+        self.heard = self.heard or number
+        if self._daemon.poll() is None:
+            self._daemon.send_signal(signal.SIGINT if number == signal.SIGINT else signal.SIGTERM)
+
+
+def _messages(reports: int, view: _View) -> Iterator[dict[str, Any]]:
+    """Yield the daemon's messages until it has no more; meanwhile the panel is kept alive."""
+    rest = b""
+    while True:
+        if not select.select([reports], [], [], REDRAW_EVERY)[0]:
+            view.redraw()
+            continue
+        chunk = os.read(reports, 65536)
+        if not chunk:
+            os.close(reports)
+            return
+        *lines, rest = (rest + chunk).split(b"\n")
+        yield from map(json.loads, lines)
+
+
+class _View:
+    """Shows the start: a panel on a terminal, lines elsewhere."""
+
+    def __init__(self, prepared: Prepared, *, is_terminal: bool, color: bool) -> None:
+        self._claims = claims_by_service(prepared.stack)
+        self._prefix = own_prefix(list(self._claims), color=color)
+        self._color = color
+        self._drawn = 0
+        self._panel: Panel | None = None
+        self._say(list(prepared.notes))
+        if is_terminal:
+            self._panel = Panel(list(self._claims), self._claims, f"devstack · {prepared.stack.mode}")
+            self.redraw()
+
+    def take(self, message: dict[str, Any]) -> bool:
+        """Show `message`; say whether the stack is up now."""
+        event = decode(message)
+        if event is None:
+            return False
+        if self._panel is not None:
+            self._panel.take(event)
+            if isinstance(event, StackReady | StackStopping):
+                self.close()
+            elif isinstance(event, ServiceChanged):
+                self.redraw()
+                return False
+        self._say(event_lines(event, self._claims))
+        return isinstance(event, StackReady)
+
+    def redraw(self) -> None:
+        if self._panel is None:
+            return
+        size = os.get_terminal_size(sys.stdout.fileno())
+        text = self._panel.text((size.columns, size.lines), color=self._color)
+        erase = f"\r\x1b[{self._drawn}A\x1b[J" if self._drawn else ""
+        typer.echo(erase + text, nl=False, color=True)
+        self._drawn = text.count("\n")
+
+    def close(self) -> None:
+        """Leave the panel as it is now."""
+        self.redraw()
+        self._panel = None
+
+    def _say(self, lines: list[str]) -> None:
+        for line in lines:
+            typer.echo(f"{self._prefix}{line}", color=True)

@@ -1,0 +1,58 @@
+"""`devstack down`: stop this project's stack, leftovers included, and prove that nothing is left."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from devstack.cli.options import NoColorOption, ProjectOption, VersionOption
+from devstack.cli.project import run_folder_project
+from devstack.errors import DevstackError
+
+
+def down(
+    ctx: typer.Context,
+    timeout: Annotated[
+        float | None,
+        typer.Option("--timeout", metavar="S", min=0, help="Seconds until what still runs is killed."),
+    ] = None,
+    project: ProjectOption = None,
+    no_color: NoColorOption = False,
+    version: VersionOption = False,
+) -> None:
+    """Stop the running stack. Nothing running is no error."""
+    from devstack.supervisor.record import read_record
+    from devstack.supervisor.stopping import end_dead_run, stop_run
+
+    folder = run_folder_project(ctx)
+    record = read_record(folder)
+    if record is None:
+        typer.echo(f"nothing is running in {folder}")
+        return
+    outcome = (
+        stop_run(record, timeout, typer.echo)
+        if record.is_alive
+        else end_dead_run(record, timeout, typer.echo)
+    )
+    held = _still_held(folder, [port for service in record.services for port in service.ports])
+    if outcome.left:
+        pids = ", ".join(map(str, outcome.left))
+        raise DevstackError(
+            f"could not end these processes: {pids}", hint="another user's, or stuck in the kernel"
+        )
+    if held:
+        typer.echo("\n".join(held), err=True)
+        raise typer.Exit(3)
+    typer.echo(f"stopped {outcome.what}; nothing is left running")
+
+
+def _still_held(project: str, ports: list[int]) -> list[str]:
+    """Return a line for each of the stack's ports that is not free, and who has it."""
+    from devstack.console.port_owners import taken_message
+    from devstack.core.port_report import any_busy
+    from devstack.core.ports import PortClaim
+    from devstack.machine.preflight import check_claims
+
+    reports = check_claims([PortClaim("", port) for port in ports], project=project)
+    return [f"still held after the stop: {taken_message(reports)}"] if any_busy(reports) else []

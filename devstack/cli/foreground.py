@@ -1,0 +1,116 @@
+"""Runs a stack in the foreground: this process is the supervisor, and its screen the user's."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from devstack.cli.launching import Prepared, claims_by_service
+from devstack.console.errors import wants_color
+from devstack.console.wording import event_lines, own_prefix, prefixes
+from devstack.core.events import Event, ServiceChanged, StackReady, StackStopping
+from devstack.core.service import ServiceState
+from devstack.supervisor.supervisor import RunOptions, Supervisor
+
+if TYPE_CHECKING:
+    from devstack.console.panel import Panel
+
+REDRAW_EVERY = 0.125
+
+
+def run_in_foreground(
+    prepared: Prepared, *, timeout: float, no_color: bool, abort_on_exit: bool, exit_code_from: str | None
+) -> int:
+    """Run the stack until it ends; return the exit code."""
+    stack = prepared.stack
+    is_terminal = sys.stdout.isatty()
+    color = wants_color(is_terminal, no_color=no_color)
+    names = [service.name for service in stack.services]
+    options = RunOptions(
+        timeout=timeout,
+        screen=sys.stdout.fileno(),
+        prefixes=prefixes(names, color=color),
+        color=color,
+        abort_on_exit=abort_on_exit,
+        exit_code_from=exit_code_from,
+    )
+    view = ForegroundView(prepared, own_prefix(names, color=color), is_terminal=is_terminal, color=color)
+    supervisor = Supervisor(stack, options, view)
+    view.attach(supervisor)
+    supervisor.launch()
+
+    import asyncio
+
+    async def _run() -> int:
+        view.redraw()
+        return await supervisor.run()
+
+    return asyncio.run(_run())
+
+
+class ForegroundView:
+    """Words the stack's events and puts them on the screen, between the services' lines.
+
+    On a terminal a panel stands below them until all are ready.
+    """
+
+    def __init__(self, prepared: Prepared, prefix: str, *, is_terminal: bool, color: bool) -> None:
+        self._claims = claims_by_service(prepared.stack)
+        self._prefix = prefix
+        self._color = color
+        self._is_terminal = is_terminal
+        self._notes = prepared.notes
+        self._supervisor: Supervisor | None = None
+        self._panel: Panel | None = None
+        self._has_started = False
+        self._mode = prepared.stack.mode
+
+    def attach(self, supervisor: Supervisor) -> None:
+        self._supervisor = supervisor
+
+    def heard(self, event: Event) -> None:
+        """Show `event`."""
+        if not self._has_started:
+            self._has_started = True
+            self._say(self._notes)
+            self._open_panel()
+        if self._panel is not None:
+            self._panel.take(event)
+            if isinstance(event, StackReady | StackStopping):
+                self._close_panel()
+            elif isinstance(event, ServiceChanged) and event.status.state is not ServiceState.BACKOFF:
+                return
+        self._say(event_lines(event, self._claims))
+
+    def _say(self, lines: tuple[str, ...] | list[str]) -> None:
+        if self._supervisor is not None and lines:
+            text = "".join(f"{self._prefix}{line}\n" for line in lines)
+            self._supervisor.output.note(text.encode("utf-8", "replace"))
+
+    def _open_panel(self) -> None:
+        if not self._is_terminal:
+            return
+        from devstack.console.panel import Panel
+
+        self._panel = Panel(list(self._claims), self._claims, f"devstack · {self._mode}")
+
+    def redraw(self) -> None:
+        """Draw the panel anew, and again in a moment: its times go on."""
+        import asyncio
+
+        if self._panel is None or self._supervisor is None:
+            return
+        self._supervisor.output.set_footer(self._panel_text(self._panel))
+        asyncio.get_running_loop().call_later(REDRAW_EVERY, self.redraw)
+
+    def _panel_text(self, panel: Panel) -> bytes:
+        size = os.get_terminal_size(sys.stdout.fileno())
+        return panel.text((size.columns, size.lines), color=self._color).encode("utf-8", "replace")
+
+    def _close_panel(self) -> None:
+        if self._panel is None or self._supervisor is None:
+            return
+        panel, self._panel = self._panel, None
+        self._supervisor.output.set_footer(b"")
+        self._supervisor.output.note(self._panel_text(panel))

@@ -1,0 +1,202 @@
+"""What happens to a stack, in words: the lines that devstack adds to the services' output."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterable, Mapping, Sequence
+
+from devstack.core.events import (
+    Cause,
+    Event,
+    Notice,
+    ServiceChanged,
+    StackReady,
+    StackStopped,
+    StackStopping,
+    StillStopping,
+    Trouble,
+)
+from devstack.core.ports import PortClaim
+from devstack.core.service import ExitStatus, ServiceState, ServiceStatus, Stopped
+
+Claims = Mapping[str, Sequence[PortClaim]]
+
+COLORS = (36, 33, 32, 35, 34, 96, 93, 92, 95, 94)  # the services' prefixes, in turn (ECMA-48, SGR)
+OWN_NAME = "devstack"
+RESET = "\x1b[0m"
+
+
+def name_width(names: Iterable[str]) -> int:
+    """Return the columns of the widest prefix."""
+    return max((len(name) for name in (*names, OWN_NAME)), default=0)
+
+
+def prefixes(names: Sequence[str], *, color: bool) -> dict[str, bytes]:
+    """Return what stands before each line of each service, as bytes, all of one width."""
+    width = name_width(names)
+    return {
+        name: _prefix(name, width, COLORS[number % len(COLORS)] if color else None)
+        for number, name in enumerate(names)
+    }
+
+
+def own_prefix(names: Sequence[str], *, color: bool) -> str:
+    """Return what stands before devstack's own lines."""
+    return _prefix(OWN_NAME, name_width(names), 1 if color else None).decode()
+
+
+def _prefix(name: str, width: int, code: int | None) -> bytes:
+    plain = f"{name:<{width}} | "
+    # The reset comes first: the line before may have left a colour on.
+    return (f"{RESET}\x1b[{code}m{plain}{RESET}" if code is not None else plain).encode()
+
+
+def exit_words(status: ExitStatus) -> str:
+    """Return how a process ended: `exit code 3`, `killed by SIGKILL`, `command not found (exit code 127)`."""
+    if status.error:
+        return f"could not be started: {status.error}"
+    if status.signal is not None:
+        return f"ended by {_signal_name(status.signal)}"
+    if status.code == 127:
+        return "command not found (exit code 127)"
+    if status.code == 126:
+        return "command cannot be run (exit code 126)"
+    return f"exit code {status.code}"
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def port_words(claims: Sequence[PortClaim]) -> str:
+    return " ".join(f":{claim.port}" for claim in claims)
+
+
+def event_lines(event: Event, claims: Claims) -> list[str]:
+    """Return the lines that tell `event`; none for what only the panel shows."""
+    match event:
+        case ServiceChanged():
+            line = _service_line(event, claims.get(event.name, ()))
+            return [line] if line else []
+        case StackReady(seconds):
+            return [ready_line(seconds, claims)]
+        case StackStopping():
+            return stopping_lines(event)
+        case StillStopping(waits_on, kill_in):
+            return [_still_stopping_line(waits_on, kill_in)]
+        case StackStopped(_, left):
+            pids = ", ".join(map(str, left))
+            return (
+                [f"could not end these processes: {pids}"] if left else ["stopped; nothing is left running"]
+            )
+        case Notice(text):
+            return [text]
+
+
+def ready_line(seconds: float, claims: Claims) -> str:
+    """Return the one line that says that all are ready, with their addresses."""
+    urls = [f"{name} {claim.url}" for name, own in claims.items() for claim in own]
+    return f"ready in {seconds:.1f} s" + (": " + ", ".join(urls) if urls else "")
+
+
+def _service_line(event: ServiceChanged, claims: Sequence[PortClaim]) -> str | None:
+    status, name = event.status, event.name
+    ports = f" on {port_words(claims)}" if claims else ""
+    match status.state:
+        case ServiceState.STARTING:
+            return f"{name} starting" + (f" again (restart {status.restarts})" if status.restarts else "")
+        case ServiceState.READY:
+            return f"{name} ready{ports} after {event.seconds:.1f} s"
+        case ServiceState.UNREADY:
+            return f"{name} answers its readiness probe no more"
+        case ServiceState.BACKOFF:
+            return f"{name} crashed ({_how(status)}); starting again in {event.delay or 0:.1f} s"
+        case ServiceState.FAILED:
+            return f"{name} failed: {_how(status)}{_why_failed(status)}"
+        case ServiceState.EXITED:
+            return f"{name} ended with exit code 0"
+        case ServiceState.STOPPED:
+            return f"{name} stopped" if status.exit and status.stopped is not Stopped.LEFT else None
+        case ServiceState.STOPPING:
+            return f"{name} stopping" if status.stopped is Stopped.ASKED and not status.wanted else None
+        case ServiceState.PENDING:
+            return None
+
+
+def _how(status: ServiceStatus) -> str:
+    return exit_words(status.exit) if status.exit else "no exit status"
+
+
+def _why_failed(status: ServiceStatus) -> str:
+    count = len(status.restart_times)
+    return f", after {count} restart{'s' if count > 1 else ''}" if count else ""
+
+
+def stopping_lines(event: StackStopping) -> list[str]:
+    """Return why the stack stops, and for each service in trouble what is known of it."""
+    match event.cause:
+        case Cause.SIGNAL:
+            name = _signal_name(event.signal) if event.signal else "a second signal"
+            return [f"stopping ({name}); once more stops at once"]
+        case Cause.DOWN:
+            return ["stopping (devstack down)"]
+        case Cause.ENDED:
+            failed = ", ".join(trouble.name for trouble in event.troubles)
+            return [f"every service has ended{f'; failed: {failed}' if failed else ''}"]
+        case Cause.ABORTED:
+            return [f"{_names(event.troubles)} ended ({_exits(event.troubles)}): stopping the stack"]
+        case Cause.SCREEN:
+            return ["nobody reads this output any more: stopping"]
+        case Cause.ERROR:
+            return ["stopping"]
+        case Cause.FAILED | Cause.NOT_READY:
+            lines = [line for trouble in event.troubles for line in trouble_lines(trouble, event.seconds)]
+            return [*lines, "stopping the rest"]
+
+
+def _names(troubles: Sequence[Trouble]) -> str:
+    return ", ".join(trouble.name for trouble in troubles)
+
+
+def _exits(troubles: Sequence[Trouble]) -> str:
+    return ", ".join(_how(trouble.status) for trouble in troubles)
+
+
+def trouble_lines(trouble: Trouble, seconds: float) -> list[str]:
+    """Return what is known of a service that failed or was not ready in time, its last lines last."""
+    lines = [_trouble_head(trouble, seconds)]
+    if trouble.listens_on and not set(trouble.ports) <= set(trouble.listens_on):
+        found = ", ".join(map(str, trouble.listens_on))
+        wanted = ", ".join(map(str, trouble.ports)) or "no port"
+        lines.append(f"  it listens on {found}, not on {wanted}: does its command use the port's variable?")
+    elif trouble.ports and trouble.status.pid and not trouble.listens_on:
+        lines.append(f"  it runs (pid {trouble.status.pid}) and listens on no port at all")
+    if trouble.last_lines:
+        lines += [
+            f"  its last lines ({len(trouble.last_lines)}):",
+            *(f"    {one}" for one in trouble.last_lines),
+        ]
+    else:
+        lines.append("  it printed nothing")
+    return lines
+
+
+def _trouble_head(trouble: Trouble, seconds: float) -> str:
+    status = trouble.status
+    if status.state is ServiceState.FAILED:
+        return f"{trouble.name} failed: {_how(status)}{_why_failed(status)}"
+    ports = " ".join(f":{port}" for port in trouble.ports)
+    head = f"{trouble.name}{f' ({ports})' if ports else ''} was not ready within {seconds:.0f} s"
+    if trouble.waits_for:
+        return f"{head}: it waited for {', '.join(trouble.waits_for)}"
+    if status.state is ServiceState.BACKOFF:
+        return f"{head}: it crashed again and again ({_how(status)})"
+    return f"{head}: {trouble.answer}" if trouble.answer else head
+
+
+def _still_stopping_line(waits_on: Mapping[str, Sequence[int]], kill_in: float) -> str:
+    parts = ", ".join(f"{name} (pid {' '.join(map(str, pids))})" for name, pids in waits_on.items())
+    return f"waiting for {parts}; killed in {kill_in:.0f} s"

@@ -1,0 +1,119 @@
+"""Speaks to the supervisor over its control socket. Blocking and small: a command asks and is done."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from collections.abc import Iterator, Mapping
+from types import TracebackType
+from typing import Any, Self
+
+from devstack.errors import ControlError, NotRunningError, UsageError
+from devstack.machine import system
+from devstack.supervisor import record as run_record
+from devstack.supervisor.control_methods import INVALID_PARAMETERS
+from devstack.supervisor.record import Record
+
+CONNECT_TIMEOUT = 5.0
+
+
+class ControlClient:
+    """One connection to the supervisor of `record`. Raises NotRunningError, ControlError."""
+
+    def __init__(self, record: Record) -> None:
+        self._token = record.token
+        self._id = 0
+        self._rest = b""
+        try:
+            self._socket = _connect(record)
+        except OSError as error:
+            raise ControlError(
+                f"the supervisor (pid {record.supervisor.pid}) does not answer: {error.strerror or error}",
+                hint="`devstack down` stops the stack without it",
+            ) from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._socket.close()
+
+    def send(self, method: str, parameters: Mapping[str, Any] | None = None) -> int:
+        """Send a request; return its id."""
+        self._id += 1
+        given = {**(parameters or {}), **({"token": self._token} if self._token else {})}
+        request = {"jsonrpc": "2.0", "id": self._id, "method": method, "params": given}
+        try:
+            self._socket.sendall(json.dumps(request).encode() + b"\n")
+        except OSError as error:
+            raise ControlError(f"the supervisor hung up: {error}") from error
+        return self._id
+
+    def call(self, method: str, parameters: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Ask and return the result; what comes before it is passed over."""
+        identity = self.send(method, parameters)
+        for message in self.messages():
+            if message.get("id") == identity:
+                return result_of(message)
+        raise ControlError("the supervisor hung up before it answered")
+
+    def messages(self, timeout: float | None = None) -> Iterator[dict[str, Any]]:
+        """Yield what comes until the supervisor hangs up. TimeoutError after `timeout` silent seconds."""
+        self._socket.settimeout(timeout)
+        while True:
+            while b"\n" in self._rest:
+                line, _, self._rest = self._rest.partition(b"\n")
+                yield json.loads(line)
+            try:
+                chunk = self._socket.recv(65536)
+            except ConnectionResetError:
+                return
+            if not chunk:
+                return
+            self._rest += chunk
+
+
+def _connect(record: Record) -> socket.socket:
+    if record.port is not None:
+        return socket.create_connection(("127.0.0.1", record.port), CONNECT_TIMEOUT)
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    connection.settimeout(CONNECT_TIMEOUT)
+    before = os.getcwd()
+    try:
+        # By its short name from within its folder: a socket's path may have 107 bytes, a project's more.
+        os.chdir(run_record.run_folder(record.project))
+        connection.connect(os.path.basename(run_record.socket_path(record.project)))
+        peer = system.peer_user(connection)
+        if peer not in (None, system.user_id(), 0):
+            raise PermissionError("the control socket is another user's")
+    except OSError:
+        connection.close()
+        raise
+    finally:
+        os.chdir(before)
+    return connection
+
+
+def result_of(message: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the result of a response. Raises UsageError for wrong parameters, else ControlError."""
+    error = message.get("error")
+    if error is None:
+        result: dict[str, Any] = message["result"]
+        return result
+    if error["code"] == INVALID_PARAMETERS:
+        raise UsageError(error["message"])
+    raise ControlError(error["message"])
+
+
+def connect(project: str) -> ControlClient:
+    """Return a connection to the supervisor of the stack that runs in `project`. Raises NotRunningError."""
+    record = run_record.running_record(project)
+    if record is None:
+        raise NotRunningError(f"no stack is running in {project}", hint="`devstack up -d` starts it")
+    return ControlClient(record)

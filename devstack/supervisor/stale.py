@@ -1,0 +1,57 @@
+"""Ends the run of a supervisor that is dead, by its record."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+
+from devstack.machine.process_tree import Marks, is_alive
+from devstack.machine.system import ProcessRow
+from devstack.supervisor.guardian import GRACE
+from devstack.supervisor.leftovers import KILL_FOR, Ended, end_leftovers
+from devstack.supervisor.record import Record
+
+
+def end_run(
+    record: Record, grace: float, on_wait: Callable[[tuple[ProcessRow, ...]], None] | None = None
+) -> Ended:
+    """End every process of the recorded run, the guardian's work awaited first; its supervisor is dead.
+
+    `grace` is the seconds between SIGTERM and SIGKILL.
+    """
+    # A main process that still lives vouches for the number of its group; of another it may be used again.
+    groups = {
+        service.process.pid: service.name
+        for service in record.services
+        if service.process is not None and is_alive(service.process)
+    }
+    guardian = record.guardian.pid if record.guardian else 0
+    marks = Marks(cookie=record.run, groups=groups, outside=frozenset({os.getpid(), os.getppid(), guardian}))
+    outcome = end_leftovers(marks, grace, on_wait)
+    wait_for_guardian(record)
+    return outcome
+
+
+def wait_for_guardian(record: Record) -> bool:
+    """Wait until the run's guardian is gone too; it has its own grace. Say whether it is."""
+    deadline = time.monotonic() + GRACE + KILL_FOR + 1.0
+    pause = 0.002
+    while record.guardian is not None and is_alive(record.guardian):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(pause)
+        pause = min(pause * 1.5, 0.05)
+    return True
+
+
+def wait_for_supervisor(record: Record, seconds: float) -> bool:
+    """Wait until the run's supervisor is gone, so many seconds at most; say whether it is."""
+    deadline = time.monotonic() + seconds
+    pause = 0.002
+    while is_alive(record.supervisor):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(pause)
+        pause = min(pause * 1.5, 0.05)
+    return True
