@@ -76,7 +76,8 @@ def _taken(
 
 
 def _dead(claim: PortClaim, client: ViteClient, attempt: Attempt) -> tuple[str, str, str]:
-    if client.port == client.page_port and attempt.outcome in (Outcome.SILENT, Outcome.CLOSED):
+    # Without its socket, Vite answers the handshake with the page, or not at all.
+    if client.port == client.page_port and attempt.status != 400:
         return (
             f"{claim.service}'s Vite answers no hot-reload socket: it is switched off (`server.ws: false`)",
             WHY_DEAD,
