@@ -4,19 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from importlib import import_module
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from devstack.cli.options import NoColorOption, ProjectOption
 from devstack.errors import DevstackError, UsageError
-
-if TYPE_CHECKING:
-    from devstack.services.asgi import App
-    from devstack.services.server import Place
-    from devstack.services.settings import Settings
 
 SERVICES = ("frontend", "hmr", "api", "trading", "combined")
 WITH_ROOT = ("frontend", "hmr", "combined")
@@ -37,12 +32,14 @@ def serve(
         raise UsageError(f"no service is called {name!r}", hint=f"there are {', '.join(SERVICES)}")
     folder = _root(name, root)
     _require_extra(name)
-    from devstack.services.server import run_app
     from devstack.services.settings import read_settings
 
+    run = import_module(f"devstack.services.{name}").run
     settings = read_settings(os.environ)
-    app, place = _build(name, settings, folder)
-    run_app(app, place, _say)
+    if name in WITH_ROOT:
+        run(settings, folder, _say)
+    else:
+        run(settings, _say)
 
 
 def _say(line: str) -> None:
@@ -70,25 +67,19 @@ def _require_extra(name: str) -> None:
         )
 
 
-def _build(name: str, settings: Settings, root: str | None) -> tuple[App, Place]:
-    """Return the application of service `name` and where it listens."""
-    from devstack.services.server import Place
+def _api(settings: Settings) -> tuple[App, Place]:
+    from devstack.services.api import api_app, api_place
 
-    builders: dict[str, Callable[[], tuple[App, Place]]] = {
-        "frontend": lambda: (_frontend(settings, root), Place(name, settings.host, settings.frontend_port)),
-        "hmr": lambda: (_hmr(settings, root), Place(name, settings.host, settings.hmr_port, "ws")),
-    }
-    return builders[name]()
+    return api_app(settings), api_place(settings)
 
 
-def _frontend(settings: Settings, root: str | None) -> App:
-    from devstack.services.frontend import frontend_app
+def _trading(settings: Settings) -> tuple[App, Place]:
+    from devstack.services.trading import trading_app, trading_place
 
-    return frontend_app(settings, root, _say)
+    return trading_app(settings), trading_place(settings)
 
 
-def _hmr(settings: Settings, root: str | None) -> App:
-    from devstack.services.frontend import WEB_ROOT
-    from devstack.services.hmr import hmr_app
+def _combined(settings: Settings, root: str | None) -> tuple[App, Place]:
+    from devstack.services.combined import combined_app, combined_place
 
-    return hmr_app(settings, root or WEB_ROOT, _say)
+    return combined_app(settings, root), combined_place(settings)

@@ -6,10 +6,9 @@ from dataclasses import replace
 
 from devstack.services.api import api_app
 from devstack.services.asgi import App, Receive, Scope, Send
-from devstack.services.frontend import WEB_ROOT
 from devstack.services.server import Place
 from devstack.services.settings import PROD, Settings
-from devstack.services.static import page_app
+from devstack.services.static import WEB_ROOT, page_app
 from devstack.services.trading import PATH, market_source, trading_app
 
 API = "/api"
