@@ -23,11 +23,16 @@ from devstack.services.modules import ModuleGraph
 from devstack.services.origins import check_request
 from devstack.services.representation import Representation
 from devstack.services.served_files import ServedFile, read_part
+from devstack.services.server import Place, run_app
 from devstack.services.settings import DEV, Settings
-from devstack.services.static import PageApp, page_app
+from devstack.services.static import WEB_ROOT, PageApp, page_app
 
-WEB_ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "web")
-CLIENT_FILE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "client", "hmr-client.js")
+CLIENT_FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "client")
+CLIENT_FILES = {
+    f"/{CLIENT_PATH}": "hmr-client.js",
+    "/@vite/hot-context.js": "hot-context.js",
+    "/@vite/error-overlay.js": "error-overlay.js",
+}
 VERSION_PATH = "/@devstack/version"
 Say = Callable[[str], None]
 
@@ -61,24 +66,24 @@ class DevPages:
 
     def own_file(self, path: str, query: str) -> Representation | None:
         """Return the client module, or the version that a script is at."""
-        if path == f"/{CLIENT_PATH}":
-            return _own("text/javascript; charset=utf-8", self._client())
+        if path in CLIENT_FILES:
+            return _own("text/javascript; charset=utf-8", self._client_file(CLIENT_FILES[path]))
         if path == VERSION_PATH:
             id_ = parse_qs(query).get("path", [""])[0]
             known = id_.startswith("/") and self._graph.module(id_) is not None
             return _own("text/plain; charset=utf-8", str(self._graph.version(id_) if known else 0).encode())
         return None
 
-    def _client(self) -> bytes:
-        """Return the client with what it must know; the first two by the names that Vite's own client has."""
-        source = read_part(CLIENT_FILE, 0, 1024 * 1024)
+    def _client_file(self, name: str) -> bytes:
+        """Return a file of the client with what it must know; the first two by the names that Vite has."""
+        source = read_part(os.path.join(CLIENT_FOLDER, name), 0, 1024 * 1024)
         values = {
             b"__HMR_PORT__": str(self._settings.hmr_port),
             b"__WS_TOKEN__": self._token,
             b"__BASE__": self._settings.base_path,
         }
-        for name, value in values.items():
-            source = source.replace(name, value.encode())
+        for placeholder, value in values.items():
+            source = source.replace(placeholder, value.encode())
         return source
 
 
@@ -144,3 +149,9 @@ def frontend_app(settings: Settings, root: str | None, say: Say) -> Frontend:
     real = os.path.realpath(root or WEB_ROOT)
     page = page_app(settings, root=real, port=settings.frontend_port, pages=DevPages(settings, real))
     return Frontend(settings, page, say)
+
+
+def run(settings: Settings, root: str | None, announce: Say) -> None:
+    """Serve the page's files on the frontend's port until SIGTERM or SIGINT."""
+    place = Place("frontend", settings.host, settings.frontend_port, inherited=settings.listen_fds)
+    run_app(frontend_app(settings, root, announce), place, announce)

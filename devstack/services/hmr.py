@@ -18,7 +18,9 @@ from devstack.services.hmr_token import hmr_token
 from devstack.services.hot_updates import HotState, Payload, plan, plan_invalidation
 from devstack.services.modules import ModuleGraph
 from devstack.services.origins import OriginPolicy, Refusal, check_request, policy_for
+from devstack.services.server import Place, run_app
 from devstack.services.settings import Settings
+from devstack.services.static import WEB_ROOT
 from devstack.services.watched_files import Changes, WatchedFiles, watch_in_thread
 
 HMR_PROTOCOL, PING_PROTOCOL = "vite-hmr", "vite-ping"
@@ -235,7 +237,13 @@ class HmrApp:
                 await passing_on
 
 
-def hmr_app(settings: Settings, root: str, say: Say) -> HmrApp:
-    """Return the HMR socket's application for `root`; `say` gets one line for each change."""
-    real = os.path.realpath(root)
+def hmr_app(settings: Settings, root: str | None, say: Say) -> HmrApp:
+    """Return the HMR socket's application for `root` (default: the built-in page); `say` gets its log."""
+    real = os.path.realpath(root or WEB_ROOT)
     return HmrApp(policy_for(settings, settings.hmr_port), hmr_token(settings, real), HotReload(real, say))
+
+
+def run(settings: Settings, root: str | None, announce: Say) -> None:
+    """Serve the HMR socket on its own port until SIGTERM or SIGINT."""
+    place = Place("hmr", settings.host, settings.hmr_port, "ws", inherited=settings.listen_fds)
+    run_app(hmr_app(settings, root, announce), place, announce)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,6 +18,9 @@ from devstack.services.page_html import ProdPages
 from devstack.services.representation import Representation, send_representation
 from devstack.services.served_files import ServedFile, find_file, is_folder, read_part, split_url_path
 from devstack.services.settings import Settings
+
+WEB_ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "web")
+"""The built-in page."""
 
 IMMUTABLE = "public, max-age=31536000, immutable"
 REVALIDATE = "no-cache"
