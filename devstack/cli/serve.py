@@ -65,21 +65,3 @@ def _require_extra(name: str) -> None:
             f"`devstack serve {name}` needs {', '.join(missing)}, which is not installed",
             hint='pip install "devstack[services]"',
         )
-
-
-def _api(settings: Settings) -> tuple[App, Place]:
-    from devstack.services.api import api_app, api_place
-
-    return api_app(settings), api_place(settings)
-
-
-def _trading(settings: Settings) -> tuple[App, Place]:
-    from devstack.services.trading import trading_app, trading_place
-
-    return trading_app(settings), trading_place(settings)
-
-
-def _combined(settings: Settings, root: str | None) -> tuple[App, Place]:
-    from devstack.services.combined import combined_app, combined_place
-
-    return combined_app(settings, root), combined_place(settings)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -24,7 +24,7 @@ from devstack.services.market import SYMBOLS
 from devstack.services.openapi import describe
 from devstack.services.origins import policy_for
 from devstack.services.problems import SAFE_HEADERS, problem_bytes, title_of
-from devstack.services.server import Place
+from devstack.services.server import Place, run_app
 from devstack.services.settings import Settings
 from devstack.services.trading import market_source
 
@@ -57,9 +57,10 @@ def api_app(settings: Settings, source: MarketSource | None = None) -> ApiGuard:
     return ApiGuard(_fastapi(settings, source), policy_for(settings, settings.api_port), quick)
 
 
-def api_place(settings: Settings) -> Place:
-    """Return where the API listens on its own."""
-    return Place("api", settings.host, settings.api_port, path="/api/health", inherited=settings.listen_fds)
+def run(settings: Settings, announce: Callable[[str], None]) -> None:
+    """Serve the API on its own port until SIGTERM or SIGINT."""
+    place = Place("api", settings.host, settings.api_port, path="/api", inherited=settings.listen_fds)
+    run_app(api_app(settings), place, announce)
 
 
 def _fastapi(settings: Settings, source: MarketSource) -> FastAPI:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from devstack.services.api import api_app
 from devstack.services.asgi import App, Receive, Scope, Send
-from devstack.services.server import Place
+from devstack.services.server import Place, run_app
 from devstack.services.settings import PROD, Settings
 from devstack.services.static import WEB_ROOT, page_app
 from devstack.services.trading import PATH, market_source, trading_app
@@ -45,6 +46,7 @@ def combined_app(settings: Settings, root: str | None = None) -> CombinedApp:
     )
 
 
-def combined_place(settings: Settings) -> Place:
-    """Return where the combined service listens."""
-    return Place("combined", settings.host, settings.api_port, inherited=settings.listen_fds)
+def run(settings: Settings, root: str | None, announce: Callable[[str], None]) -> None:
+    """Serve everything on one port until SIGTERM or SIGINT."""
+    place = Place("combined", settings.host, settings.api_port, inherited=settings.listen_fds)
+    run_app(combined_app(settings, root), place, announce)

@@ -47,13 +47,7 @@ class Place:
         return f"{self.scheme}://{host}:{self.port}{self.path}"
 
 
-def announce_on_stdout(line: str) -> None:
-    """Write one line at once: whoever started this service waits for it."""
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()
-
-
-def run_app(app: App, place: Place, announce: Callable[[str], None] = announce_on_stdout) -> None:
+def run_app(app: App, place: Place, announce: Callable[[str], None]) -> None:
     """Serve `app` at `place` until SIGTERM or SIGINT, then stop gracefully and return.
 
     `announce` is called once, with one line, when the service listens. Errors: PortTakenError, ConfigError

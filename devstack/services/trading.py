@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from devstack.services.asgi import Receive, Scope, Send, run_lifespan
 from devstack.services.bots import Bots
@@ -15,7 +16,7 @@ from devstack.services.market import Market
 from devstack.services.opening import HANDLER_EXTENSION
 from devstack.services.origins import OriginPolicy, check_request, policy_for
 from devstack.services.problems import deny_websocket, send_problem
-from devstack.services.server import Place
+from devstack.services.server import Place, run_app
 from devstack.services.settings import Settings
 
 PATH = "/api/ws"
@@ -155,6 +156,7 @@ def trading_app(
     return TradingApp(trading, policy_for(settings, own_port or settings.trading_port))
 
 
-def trading_place(settings: Settings) -> Place:
-    """Return where the trading socket listens on its own."""
-    return Place("trading", settings.host, settings.trading_port, "ws", PATH, settings.listen_fds)
+def run(settings: Settings, announce: Callable[[str], None]) -> None:
+    """Serve the trading socket on its own port until SIGTERM or SIGINT."""
+    place = Place("trading", settings.host, settings.trading_port, "ws", PATH, settings.listen_fds)
+    run_app(trading_app(settings), place, announce)
