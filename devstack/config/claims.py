@@ -21,6 +21,7 @@ FOREMAN_BASE, FOREMAN_STEP = 5000, 100
 class Wish(NamedTuple):
     """All that decides the port claims, beside the environment."""
 
+    procfile: str
     lines: tuple[ProcfileLine, ...]
     mode: str
     settings: Settings
@@ -96,7 +97,7 @@ def plan_ports(wish: Wish, environment: ResolvedEnvironment, before: ResolvedEnv
             for name, settings in explicit.items()
             for planned in _first_claims(wish, name, settings, before)
         }
-        plain = _foreman_ports(unknown, usual | claimed)
+        plain = _foreman_ports(wish, unknown, usual | claimed)
     plain.update({name: ports for name, ports in own.items() if ports is not None})
     plain.update({name: Ports(planneds) for name, planneds in first.items()})
     return _with_overrides(wish, _all_instances(wish, plain))
@@ -196,7 +197,9 @@ def _shared_port(line: ProcfileLine, environment: ResolvedEnvironment, claimed: 
     return _claim_if_named(line, number, variable.source, variable.line)
 
 
-def _foreman_ports(unknown: Iterable[tuple[int, ProcfileLine]], claimed: set[int]) -> dict[str, Ports]:
+def _foreman_ports(
+    wish: Wish, unknown: Iterable[tuple[int, ProcfileLine]], claimed: set[int]
+) -> dict[str, Ports]:
     taken = set(claimed)
     found = {}
     for position, line in unknown:
@@ -206,6 +209,7 @@ def _foreman_ports(unknown: Iterable[tuple[int, ProcfileLine]], claimed: set[int
         if not is_port(number):
             raise ConfigError(
                 f"no port is left for {line.name}: foreman's rule gives {number}",
+                source=wish.procfile,
                 line=line.line,
                 hint=f"give services.{line.name} its ports in devstack.toml, or set PORT",
             )

@@ -23,10 +23,11 @@ _ENDINGS = (
 )
 _ANYWHERE = ("SECRET", "PASSWORD", "CREDENTIAL", "PRIVATE", "TOKEN")
 _WORKING_FOLDERS = frozenset({"PWD", "OLDPWD"})
-_USERINFO = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://)([^/?#\s@:]*)(:[^/?#\s]*)?@")
+# After the colon stands a password, which some write with a bare / or #, and not a port and a path.
+_USERINFO = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://)([^/?#\s@:]*)(:[^/?#\s]*(?=@)|:(?!\d*[/?#])\S*?(?=@))?@")
 _KNOWN_SHAPES = re.compile(
     r"-----BEGIN |\bgh[pousr]_\w{20}|\bgithub_pat_|\bsk[-_](?:live|test|ant|proj)|\bxox[abprs]-"
-    r"|\bAKIA[0-9A-Z]{16}|\beyJ[\w-]{8,}\.eyJ"
+    r"|\bAKIA[0-9A-Z]{16}|\beyJ[\w-]{8,}\.eyJ|(?i:password|passwd|pwd|secret|token|api_?key)=\S"
 )
 
 

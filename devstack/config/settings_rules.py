@@ -171,6 +171,8 @@ def _ready(node: Node) -> ReadySetting:
         if key != kind and key not in READY_KINDS[kind]:
             raise child.error(f"does not go with {kind}")
     target, port = _target(kind, keys[kind])
+    if port is not None and "port" in keys:
+        raise keys["port"].error("`tcp` names a port already")
     return ReadySetting(
         kind=ProbeKind(kind),
         target=target,
@@ -220,6 +222,8 @@ def _pattern(node: Node) -> str:
 
 def _statuses(node: Node) -> tuple[int, ...]:
     nodes = node.array() if isinstance(node.value, list) else (node,)
+    if not nodes:
+        raise node.error("names no status")
     return tuple(child.integer(100, 599) for child in nodes)
 
 

@@ -74,6 +74,7 @@ def load_stack(options: StackOptions) -> LoadedStack:
     if settings is not None:
         check_settings_names(settings, lines, options.project)
     wish = Wish(
+        procfile.name,
         lines,
         choice.mode,
         settings or Settings(),

@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 from devstack.console.errors import DIM, RESET, wants_color
 from devstack.console.plain import align, print_text, printable
 
-HEADINGS = ("NAME", "VALUE", "SOURCE")
+HEADINGS = ("NAME", "VALUE", "SERVICE", "SOURCE")
+EVERY_SERVICE = "all"
 
 
 class EnvironmentRow(NamedTuple):
@@ -35,18 +36,13 @@ class EnvironmentRow(NamedTuple):
 
 
 def environment_text(summary: str, rows: Sequence[EnvironmentRow], *, color: bool) -> str:
-    """Return `summary`, then what every service gets, then what single services get. No cell is cut."""
+    """Return `summary` and below it the table. No cell is cut or wrapped."""
     dim, reset = (DIM, RESET) if color else ("", "")
-    parts = [f"{dim}{printable(summary)}{reset}"]
-    for service in dict.fromkeys(row.service for row in rows):
-        cells = [_cells(row) for row in rows if row.service == service]
-        title = "" if service is None else f"{dim}{printable(service)} alone{reset}\n"
-        parts.append(title + align((HEADINGS, *cells) if service is None else cells))
-    return "\n\n".join(parts)
+    return f"{dim}{printable(summary)}{reset}\n\n{align((HEADINGS, *map(_cells, rows)))}"
 
 
-def _cells(row: EnvironmentRow) -> tuple[str, str, str]:
-    return printable(row.name), printable(row.value), printable(row.origin)
+def _cells(row: EnvironmentRow) -> tuple[str, ...]:
+    return tuple(map(printable, (row.name, row.value, row.service or EVERY_SERVICE, row.origin)))
 
 
 def environment_json(facts: dict[str, Any], rows: Sequence[EnvironmentRow]) -> dict[str, Any]:
