@@ -191,12 +191,12 @@ def _gzipped(body: Body, kind: str, etag: str, mtime_ns: int | None, cache: str)
 
 
 def page_app(settings: Settings, *, root: str, port: int, pages: Pages | None = None) -> PageApp:
-    """Return the application that serves `root` (a real path) on `port`.
+    """Return the application that serves the folder `root` on `port`.
 
     Without `pages` files go out as prod's do: the page told its mode, what is compressible compressed.
     """
     return PageApp(
-        root=root,
+        root=os.path.realpath(root),
         policy=policy_for(settings, port),
         pages=pages or ProdPages(settings),
         base_path=settings.base_path,
