@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import typer
@@ -43,62 +43,56 @@ def env(
     from devstack.console.environment import show_environment, show_environment_json
 
     loaded = load_stack(stack_options(ctx, mode=mode, procfile=procfile, env_file=env_file))
-    rows = (
-        *_shared_rows(loaded),
-        *(row for each in loaded.stack.services for row in _own_rows(loaded, each)),
-    )
+    stack = loaded.stack
+    rows = [*_shared_rows(loaded), *(row for service in stack.services for row in _own_rows(loaded, service))]
+    masked = _without_secrets(rows)
     if json:
-        stack = loaded.stack
         facts = {"mode": stack.mode, "mode_reason": loaded.mode_reason, "project": stack.project}
-        show_environment_json({**facts, "procfile": stack.procfile}, rows)
+        show_environment_json({**facts, "procfile": stack.procfile}, masked)
     else:
-        show_environment(_summary(loaded), rows, no_color=globals_of(ctx).no_color)
-
-
-def _summary(loaded: LoadedStack) -> str:
-    return (
-        f"mode {loaded.stack.mode} ({loaded.mode_reason}), {loaded.stack.procfile} in {loaded.stack.project}"
-    )
+        summary = f"mode {stack.mode} ({loaded.mode_reason}), {stack.procfile} in {stack.project}"
+        show_environment(summary, masked, no_color=globals_of(ctx).no_color)
 
 
 def _shared_rows(loaded: LoadedStack) -> Iterator[EnvironmentRow]:
     """Yield what every service gets from a file, from devstack, or from the shell instead of a file."""
     from devstack.config.environment import DEVSTACK, SHELL
+    from devstack.console.environment import EnvironmentRow
 
-    for variable in loaded.environment.variables.values():
-        if variable.name not in loaded.shared and (variable.source != SHELL or variable.hides):
-            yield _row(variable.name, variable.value, variable.source, variable.line, hides=variable.hides)
+    for name, value, source, line, hides in loaded.environment.variables.values():
+        if name not in loaded.shared and (source != SHELL or hides):
+            yield EnvironmentRow(name, value, source, line, hides=hides)
     for name, value in loaded.shared.items():
         replaced = loaded.environment.get(name)
         hides = (replaced.location, *replaced.hides) if replaced else ()
-        yield _row(name, value, DEVSTACK, hides=hides)
+        yield EnvironmentRow(name, value, DEVSTACK, hides=hides)
 
 
 def _own_rows(loaded: LoadedStack, service: Service) -> Iterator[EnvironmentRow]:
     """Yield what `service` gets beside that: its own settings, its own ports, its name."""
     from devstack.config.environment import DEVSTACK
+    from devstack.console.environment import EnvironmentRow
 
     settings = loaded.settings.service(service.base)
     for name, value in service.env.items():
         if loaded.shared.get(name) == value:
             continue
         if settings.env.get(name) == value:
-            yield _row(name, value, loaded.settings.name, settings.lines[f"env.{name}"], service=service.name)
+            source, line = loaded.settings.name, settings.lines[f"env.{name}"]
         else:
-            yield _row(name, value, DEVSTACK, service=service.name)
+            source, line = DEVSTACK, None
+        yield EnvironmentRow(name, value, source, line, service=service.name)
 
 
-def _row(
-    name: str,
-    value: str,
-    source: str,
-    line: int | None = None,
-    *,
-    service: str | None = None,
-    hides: tuple[str, ...] = (),
-) -> EnvironmentRow:
-    from devstack.config.secrets import is_secret, masked
-    from devstack.console.environment import EnvironmentRow
+def _without_secrets(rows: Sequence[EnvironmentRow]) -> list[EnvironmentRow]:
+    """Return `rows` with every secret masked, also where another variable repeats it."""
+    from devstack.config.environment import DEVSTACK
+    from devstack.config.secrets import holds_secret, is_secret, masked
 
-    secret = is_secret(name, value)
-    return EnvironmentRow(name, masked(value) if secret else value, source, line, secret, service, hides)
+    secrets = {row.value for row in rows if is_secret(row.name, row.value)}
+    return [
+        row._replace(value=masked(row.value), secret=True)
+        if is_secret(row.name, row.value) or (row.source != DEVSTACK and holds_secret(row.value, secrets))
+        else row
+        for row in rows
+    ]

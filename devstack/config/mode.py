@@ -23,12 +23,11 @@ class ModeChoice(NamedTuple):
 
 
 class ProcfileChoice(NamedTuple):
-    """The Procfile to read: absolute path, the name to show, why, and what `up` should say about it."""
+    """The Procfile to read: its absolute path, the name to show, and why this one."""
 
     path: str
     name: str
     reason: str
-    note: str = ""
 
 
 def choose_mode(option: str | None, plain: ResolvedEnvironment) -> ModeChoice:
@@ -78,8 +77,8 @@ def choose_procfile(project: str, mode: str, explicit: str | None) -> ProcfileCh
     if os.path.isfile(os.path.join(project, wanted)):
         return ProcfileChoice(os.path.join(project, wanted), wanted, f"for mode {mode}")
     if os.path.isfile(os.path.join(project, "Procfile")):
-        reason = f"no {wanted} here, so Procfile"
-        return ProcfileChoice(os.path.join(project, "Procfile"), "Procfile", reason, reason)
+        plain = os.path.join(project, "Procfile")
+        return ProcfileChoice(plain, "Procfile", f"no {wanted} here, so Procfile")
     raise _no_procfile(project, mode)
 
 

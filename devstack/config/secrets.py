@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 MASK = "********"
+SHORTEST_REPEATED = 6
+"""A shorter secret is found inside of harmless values by chance."""
 
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z][a-z]+|[a-z]+")
 _ENDINGS = (
@@ -51,6 +54,11 @@ def _name_tells(name: str) -> bool:
     return any(word.endswith(_ENDINGS) or word == "PWD" for word in words) or any(
         part in upper for part in _ANYWHERE
     )
+
+
+def holds_secret(value: str, secrets: Iterable[str]) -> bool:
+    """Say whether `value` repeats one of `secrets`, as a `${PASSWORD}` in another variable does."""
+    return any(len(secret) >= SHORTEST_REPEATED and secret in value for secret in secrets)
 
 
 def masked(value: str) -> str:

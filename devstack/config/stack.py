@@ -16,7 +16,7 @@ from devstack.config.environment import (
     resolve,
 )
 from devstack.config.files import shown_path
-from devstack.config.mode import ModeChoice, choose_mode, choose_procfile
+from devstack.config.mode import NODE_WORDS, ModeChoice, choose_mode, choose_procfile
 from devstack.config.procfile import read_procfile
 from devstack.config.service_build import ServiceBuilder, shared_environment
 from devstack.config.settings import Settings, read_settings
@@ -97,7 +97,6 @@ def load_stack(options: StackOptions) -> LoadedStack:
         environment=environment.values(),
         files=(*read, procfile.path, *((settings.path,) if settings else ())),
     )
-    notes = (procfile.note, _node_note(choice.mode, environment))
     return LoadedStack(
         stack,
         choice.reason,
@@ -105,7 +104,7 @@ def load_stack(options: StackOptions) -> LoadedStack:
         environment,
         shared,
         wish.settings,
-        tuple(note for note in notes if note),
+        _node_notes(choice.mode, environment),
     )
 
 
@@ -150,10 +149,10 @@ def _with_moved_ports(
     return resolve(options.environ, layers, moved) if moved else before
 
 
-def _node_note(mode: str, environment: ResolvedEnvironment) -> str:
+def _node_notes(mode: str, environment: ResolvedEnvironment) -> tuple[str, ...]:
     """Return a word about a NODE_ENV that says another mode than the one that runs."""
     node = environment.get("NODE_ENV")
-    said = {"development": "dev", "production": "prod"}.get(node.value if node else "")
-    if node is None or said is None or mode not in ("dev", "prod") or said == mode:
-        return ""
-    return f"services get NODE_ENV={node.value} from {node.location}, though the mode is {mode}"
+    words = NODE_WORDS.values()
+    if node is None or mode not in NODE_WORDS or node.value not in words or node.value == NODE_WORDS[mode]:
+        return ()
+    return (f"services get NODE_ENV={node.value} from {node.location}, though the mode is {mode}",)

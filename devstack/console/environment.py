@@ -17,7 +17,7 @@ class EnvironmentRow(NamedTuple):
     """One variable as a process of the stack sees it.
 
     `service` is None for what every service gets. `source` is a file, `shell` or `devstack`; `hides` are the
-    places whose value it replaces. `value` is masked already where `secret` is set.
+    places whose value it replaces. Where `secret` is set, `value` is masked.
     """
 
     name: str

@@ -79,7 +79,6 @@ def test_the_plain_procfile_serves_where_the_modes_own_is_missing_and_that_is_sa
         "Procfile",
         "no Procfile.dev here, so Procfile",
     )
-    assert "no Procfile.dev here, so Procfile" in loaded.notes
 
 
 def test_no_procfile_names_both_and_every_other_with_its_mode(tmp_path: Path) -> None:
