@@ -70,6 +70,8 @@ def describe_owners(report: PortReport, now: float) -> list[str]:
 
 
 def _describe_hidden(owner: Owner) -> str:
+    if owner.reason is BusyReason.CONTAINER:
+        return f"container {owner.detail} publishes it, says {owner.engine}"
     whose = f"user {owner.user}" if owner.user else "another user, the system or another container"
     return f"a process of {whose} listens on {owner.address}"
 

@@ -27,19 +27,25 @@ class Binding(StrEnum):
     FORBIDDEN = "forbidden"  # this user has no right to the port, whoever listens there
 
 
-def try_binding(port: int, addresses: Collection[tuple[int, str]] = EVERYWHERE) -> Binding:
-    """Bind `port` on each of `addresses` and let it go; return the first answer that is not FREE."""
+def try_binding(
+    port: int, addresses: Collection[tuple[int, str]] = EVERYWHERE, *, past_time_wait: bool = False
+) -> Binding:
+    """Bind `port` on each of `addresses` and let it go; return the first answer that is not FREE.
+
+    With `past_time_wait` connections in TIME_WAIT are passed over on every system; on macOS a listener on the
+    wildcard is passed over then, too.
+    """
     for family, address in addresses:
-        answer = _bind(family, address, port)
+        answer = _bind(family, address, port, past_time_wait)
         if answer is not Binding.FREE:
             return answer
     return Binding.FREE
 
 
-def _bind(family: int, address: str, port: int) -> Binding:
+def _bind(family: int, address: str, port: int, past_time_wait: bool) -> Binding:
     try:
         with socket.socket(family, socket.SOCK_STREAM) as trial:
-            system.exclusive_bind_options(trial)
+            system.exclusive_bind_options(trial, past_time_wait=past_time_wait)
             if family == socket.AF_INET6:
                 trial.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             trial.bind((address, port))

@@ -44,6 +44,23 @@ def describe_owners(listeners: Collection[Listener], stack: OurStack) -> dict[in
     return {port: tuple(found) for port, found in owners.items()}
 
 
+def unseen_owner(port: int, address: str | None) -> Owner | None:
+    """Return who may hold a `port` on which no listener is in sight; None if there is no sign of anybody.
+
+    `address` is the one that took a connection, if any did. A container engine may hold a port without
+    listening on it, as Docker does without its proxy.
+    """
+    container = published_ports().get(port)
+    if container is not None:
+        return _with_container(Owner(address=address), container)
+    return Owner(address=address, reason=BusyReason.HIDDEN) if address is not None else None
+
+
+def _with_container(owner: Owner, container: Container | None) -> Owner:
+    name, engine = (container.name, container.engine) if container else ("", "")
+    return replace(owner, reason=BusyReason.CONTAINER, detail=name, engine=engine)
+
+
 class _Examiner:
     """Looks at one listener after the other, and at what they have in common no more than once."""
 
@@ -80,12 +97,8 @@ class _Examiner:
         """Return what is known of an owner that this user may not see: the user, or the container."""
         owner = Owner(address=listener.address, user=listening_user(listener.address, listener.port))
         if listener.port in self._containers:
-            return self._with_container(owner, listener.port)
+            return _with_container(owner, self._containers[listener.port])
         return replace(owner, reason=BusyReason.HIDDEN)
-
-    def _with_container(self, owner: Owner, port: int) -> Owner:
-        container = self._containers.get(port, Container("", ""))
-        return replace(owner, reason=BusyReason.CONTAINER, detail=container.name, engine=container.engine)
 
     def _classify(self, owner: Owner, port: int, process: psutil.Process) -> Owner:
         if owner.pid in self._our_pids:
@@ -95,7 +108,7 @@ class _Examiner:
         if folder and "DEVSTACK_SERVICE" in environment:
             return replace(owner, reason=self._project_reason(folder), detail=folder)
         if is_proxy(owner.name):
-            return self._with_container(owner, port)
+            return _with_container(owner, self._containers.get(port))
         if owner.name == AIRPLAY_NAME and port in AIRPLAY_PORTS:
             return replace(owner, reason=BusyReason.AIRPLAY)
         return replace(owner, reason=BusyReason.STRANGER)

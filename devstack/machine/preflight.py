@@ -95,18 +95,20 @@ def _report(claim: PortClaim, owners: Mapping[int, tuple[Owner, ...]], taken: se
 def _report_unowned(claim: PortClaim, taken: set[int]) -> PortReport:
     """Judge a port that could not be bound although no listener in sight concerns us."""
     from devstack.machine.listeners import find_connected_ports
+    from devstack.machine.owners import unseen_owner
 
-    binding = try_binding(claim.port, LOOPBACK)
+    port = claim.port
+    binding = try_binding(port, LOOPBACK)
     if binding is Binding.FREE:  # another interface's listener, or an owner that has just ended
         return PortReport(claim, PortState.FREE)
-    address = answering_address(claim.port)
-    if address is not None:
-        return _busy(claim, (Owner(address=address, reason=BusyReason.HIDDEN),), taken)
-    if binding is Binding.FORBIDDEN:
-        return PortReport(claim, PortState.FREE, may_bind=False)
-    if claim.port in find_connected_ports({claim.port}):
-        return PortReport(claim, PortState.FREE)
-    return _busy(claim, (), taken)
+    address = answering_address(port)
+    if address is None:
+        if binding is Binding.FORBIDDEN:
+            return PortReport(claim, PortState.FREE, may_bind=False)
+        if try_binding(port, LOOPBACK, past_time_wait=True) is Binding.FREE or find_connected_ports({port}):
+            return PortReport(claim, PortState.FREE)
+    owner = unseen_owner(port, address)
+    return _busy(claim, (owner,) if owner else (), taken)
 
 
 def _busy(claim: PortClaim, owners: tuple[Owner, ...], taken: set[int]) -> PortReport:

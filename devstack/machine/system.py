@@ -284,17 +284,17 @@ def shell_argv(command: str) -> list[str]:
     return ["/bin/sh", "-c", command]
 
 
-def exclusive_bind_options(trial: socket.socket) -> None:
+def exclusive_bind_options(trial: socket.socket, *, past_time_wait: bool = False) -> None:
     """Set the options with which a bind succeeds just where a server's would.
 
     Linux: SO_REUSEADDR passes over TIME_WAIT and still fails against a listener (socket(7)). Windows: without
-    SO_EXCLUSIVEADDRUSE a bind beside another server succeeds. macOS: SO_REUSEADDR would let a wildcard bind
-    pass beside a listener on one address, so nothing is set, and TIME_WAIT is told apart later.
+    SO_EXCLUSIVEADDRUSE a bind beside another server succeeds. macOS: SO_REUSEADDR lets a bind pass beside
+    a listener on another address, so it is set with `past_time_wait` alone.
     """
-    if IS_LINUX:
-        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    elif IS_WINDOWS:
+    if IS_WINDOWS:
         trial.setsockopt(socket.SOL_SOCKET, getattr(socket, "SO_EXCLUSIVEADDRUSE", -5), 1)
+    elif IS_LINUX or past_time_wait:
+        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
 
 
 def has_forbidden_ports() -> bool:

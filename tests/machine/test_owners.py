@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import sys
 from pathlib import Path
 
@@ -16,7 +17,9 @@ from devstack.machine.preflight import check_claims
 from devstack.machine.process_tree import COOKIE
 from tests.machine.strangers import claim, named_python, quiet_port, stranger
 
-POSIX = pytest.mark.skipif(os.name != "posix", reason="shell scripts and links")
+LINUX = pytest.mark.skipif(
+    not sys.platform.startswith("linux"), reason="a process is named after a link here"
+)
 
 
 def describe(listener: Listener, stack: OurStack | None = None) -> Owner:
@@ -40,7 +43,7 @@ def test_what_carries_the_runs_cookie_is_ours_whoever_its_parent_is() -> None:
         assert check_claims(claims, cookie="run-8")[0].state is PortState.BUSY
 
 
-@pytest.mark.skipif(not hasattr(__import__("socket"), "SO_REUSEPORT"), reason="no SO_REUSEPORT")
+@pytest.mark.skipif(not hasattr(socket, "SO_REUSEPORT"), reason="no SO_REUSEPORT")
 def test_a_stranger_beside_our_own_service_makes_the_port_busy_and_is_named_alone() -> None:
     with stranger(ways=["reuse"]) as ours, stranger(port=ours.port, ways=["reuse"]) as other:
         identity = system.identify(ours.pid)
@@ -59,6 +62,7 @@ def test_a_service_of_another_project_is_told_with_its_folder(tmp_path: Path) ->
     assert report.end_command == ""
 
 
+@LINUX
 def test_a_service_of_this_projects_dead_stack_is_a_leftover(tmp_path: Path) -> None:
     folder = tmp_path / "real"
     folder.mkdir()
@@ -82,7 +86,7 @@ def test_an_owner_that_has_ended_is_left_out() -> None:
     assert describe_owners([Listener(other.port, "127.0.0.1", other.pid)], OurStack()) == {}
 
 
-@POSIX
+@LINUX
 def test_airplay_receiver_is_known_by_its_process_and_port(tmp_path: Path) -> None:
     with stranger(program=named_python(tmp_path, "ControlCenter")) as mac:
         assert describe(Listener(5000, "0.0.0.0", mac.pid)).reason is BusyReason.AIRPLAY
@@ -96,7 +100,7 @@ def fake_engine(folder: Path, name: str, script: str) -> None:
     path.chmod(0o755)
 
 
-@POSIX
+@LINUX
 @pytest.mark.parametrize("engine", ["docker", "podman"])
 def test_a_containers_port_is_told_with_the_containers_name(
     engine: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -112,7 +116,7 @@ def test_a_containers_port_is_told_with_the_containers_name(
     assert report.end_command == ""
 
 
-@POSIX
+@LINUX
 @pytest.mark.parametrize("script", ["echo daemon asleep >&2; exit 1", "exec sleep 60"])
 def test_a_container_engine_that_does_not_answer_leaves_the_name_unknown(
     script: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -124,6 +128,20 @@ def test_a_container_engine_that_does_not_answer_leaves_the_name_unknown(
         report = check_claims([claim(other.port)])[0]
     assert report.reason is BusyReason.CONTAINER
     assert report.owners[0].detail == ""
+
+
+@LINUX
+def test_a_port_that_a_container_holds_without_a_listener_is_the_containers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        port = held.getsockname()[1]
+        fake_engine(tmp_path, "docker", f"printf 'web-1\\t127.0.0.1:{port}->80/tcp\\n'")
+        monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}/usr/bin{os.pathsep}/bin")
+        report = check_claims([claim(port)])[0]
+    assert report.reason is BusyReason.CONTAINER
+    assert report.owners == (Owner(reason=BusyReason.CONTAINER, detail="web-1", engine="docker"),)
 
 
 def test_published_ports_are_read_as_docker_and_podman_write_them() -> None:
@@ -143,7 +161,7 @@ def test_published_ports_are_read_as_docker_and_podman_write_them() -> None:
     }
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="/proc/net/tcp")
+@LINUX
 def test_a_command_line_is_told_as_one_would_type_it(tmp_path: Path) -> None:
     folder = tmp_path / "two words"
     folder.mkdir()

@@ -68,8 +68,9 @@ def test_a_clients_connection_leaves_its_port_free() -> None:
 
 def test_time_wait_leaves_a_port_free() -> None:
     port = leave_in_time_wait()
-    states = {row.status for row in psutil.net_connections("tcp") if row.laddr and row.laddr.port == port}
-    assert states == {"TIME_WAIT"}
+    if sys.platform.startswith("linux"):
+        rows = psutil.net_connections("tcp")
+        assert {row.status for row in rows if row.laddr and row.laddr.port == port} == {"TIME_WAIT"}
     assert check(port).state is PortState.FREE
 
 
@@ -114,7 +115,8 @@ def test_an_owner_is_told_with_all_that_is_known(tmp_path: os.PathLike[str]) -> 
     assert owner.name.startswith("python")
     assert owner.command is not None
     assert "127.0.0.1" in owner.command
-    assert owner.user == getpass.getuser()
+    assert owner.user is not None
+    assert owner.user.endswith(getpass.getuser())  # Windows: behind the domain
     assert owner.cwd == os.path.realpath(tmp_path)
     assert owner.started is not None
     assert abs(owner.started - before) < 5
