@@ -1,0 +1,1 @@
+"""devstack beside its peers, measured: `python -m benchmarks`."""

@@ -1,0 +1,96 @@
+"""Where the peers come from: one virtual environment, one npm prefix, and whatever is on the PATH.
+
+All of it is installed once, into `.bench/` in the repository, a folder that ignores itself in git.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+PYTHON_PEERS = ("honcho==2.0.0", "supervisor==4.3.0", "circus==0.19.0", "setuptools<81")
+NODE_PEERS = ("concurrently@9.2.5", "pm2@7.0.4", "mprocs@0.9.6")
+_INSTALL_SECONDS = 300
+
+
+class UnavailableError(Exception):
+    """A peer that cannot be had on this machine, and why."""
+
+
+class Store:
+    """The folder with the installed peers."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / ".gitignore").write_text("*\n")
+
+    def python_tool(self, name: str) -> str:
+        """Return the path of a console script of the Python peers; UnavailableError if there is none."""
+        _install_python_peers(self.folder / "python")
+        return str(self.folder / "python" / "bin" / name)
+
+    def node_tool(self, path: str) -> str:
+        """Return the one file below `node_modules` that the pattern `path` matches."""
+        _install_node_peers(self.folder / "node")
+        found = sorted((self.folder / "node" / "node_modules").glob(path))
+        if not found:
+            raise UnavailableError(f"the npm package has no {path} for this machine")
+        return str(found[0])
+
+
+def on_path(name: str, hint: str = "") -> str:
+    """Return where `name` is on the PATH; UnavailableError if it is not there."""
+    found = shutil.which(name)
+    if found is None:
+        raise UnavailableError(f"not on the PATH{hint and f' ({hint})'}")
+    return found
+
+
+@cache
+def _install_python_peers(folder: Path) -> None:
+    if _is_installed(folder, PYTHON_PEERS):
+        return
+    _run([sys.executable, "-m", "venv", "--clear", str(folder)])
+    _run([str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", *PYTHON_PEERS])
+    _note(folder, PYTHON_PEERS)
+
+
+@cache
+def _install_node_peers(folder: Path) -> None:
+    if _is_installed(folder, NODE_PEERS):
+        return
+    npm = on_path("npm", "Node.js brings it")
+    folder.mkdir(exist_ok=True)
+    _run([npm, "--prefix", str(folder), "install", "--no-audit", "--no-fund", *NODE_PEERS])
+    _note(folder, NODE_PEERS)
+
+
+def _is_installed(folder: Path, wanted: tuple[str, ...]) -> bool:
+    note = folder / "installed.txt"
+    return note.exists() and note.read_text().split() == list(wanted)
+
+
+def _note(folder: Path, installed: tuple[str, ...]) -> None:
+    (folder / "installed.txt").write_text("\n".join(installed))
+
+
+def _run(command: list[str]) -> None:
+    try:
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=_INSTALL_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise UnavailableError(f"its installation took more than {_INSTALL_SECONDS} s") from None
+    if done.returncode != 0:
+        lines = (done.stderr or done.stdout).strip().splitlines() or ["no message"]
+        raise UnavailableError(f"{os.path.basename(command[0])} exited with {done.returncode}: {lines[-1]}")

@@ -1,0 +1,22 @@
+"""goreman (Go): foreman in Go."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks.child import Service
+from benchmarks.install import Store, on_path
+from benchmarks.peers.adapter import Peer, Plan, asks, write_procfile
+
+
+def _locate(_store: Store) -> str:
+    return on_path("goreman")
+
+
+def _plan(executable: str, folder: Path, services: Sequence[Service]) -> Plan:
+    write_procfile(folder, services)
+    return Plan((executable, "-f", "Procfile", "-rpc-server=false", "start"))
+
+
+PEER = Peer("goreman", _locate, _plan, asks("version"))
