@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import FastAPI, HTTPException, Query, Request
 from fastapi.exceptions import RequestValidationError
@@ -26,7 +26,10 @@ from devstack.services.origins import policy_for
 from devstack.services.problems import SAFE_HEADERS, problem_bytes, title_of
 from devstack.services.server import Place, run_app
 from devstack.services.settings import Settings
-from devstack.services.trading import market_source
+from devstack.services.trading import market_sharing, market_source
+
+if TYPE_CHECKING:
+    from devstack.services.shared_market import SharedMarket
 
 HEADERS = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
 PROBLEM_HEADERS = {name.decode(): value.decode() for name, value in SAFE_HEADERS}
@@ -44,8 +47,14 @@ Before = Annotated[AwareDatetime | None, Query(description="only candles that be
 
 
 def api_app(settings: Settings, source: MarketSource | None = None) -> ApiGuard:
-    """Return the API as an ASGI application, for the requests that Host and Origin let in."""
-    source = source or market_source(settings)
+    """Return the API as an ASGI application, for the requests that Host and Origin let in.
+
+    Without `source` it has a market of its own, the same one that the trading socket has.
+    """
+    sharing = None
+    if source is None:
+        source = market_source(settings)
+        sharing = market_sharing(settings, source)
     quick = {
         "/api/health": lambda: answers.health(source.redis),
         "/api/health/live": answers.probe,
@@ -54,7 +63,7 @@ def api_app(settings: Settings, source: MarketSource | None = None) -> ApiGuard:
         "/api/symbols": lambda: answers.symbols(source.market, Page()),
         "/api/quotes": lambda: answers.quotes(source, list(source.market.symbols), Page()),
     }
-    return ApiGuard(_fastapi(settings, source), policy_for(settings, settings.api_port), quick)
+    return ApiGuard(_fastapi(settings, source, sharing), policy_for(settings, settings.api_port), quick)
 
 
 def run(settings: Settings, announce: Callable[[str], None]) -> None:
@@ -63,7 +72,15 @@ def run(settings: Settings, announce: Callable[[str], None]) -> None:
     run_app(api_app(settings), place, announce)
 
 
-def _fastapi(settings: Settings, source: MarketSource) -> FastAPI:
+def _fastapi(settings: Settings, source: MarketSource, sharing: SharedMarket | None) -> FastAPI:
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        if sharing is not None:
+            await sharing.start(lambda: None)
+        yield
+        if sharing is not None:
+            await sharing.stop()
+
     app = FastAPI(
         title="devstack trading API",
         version=__version__,
@@ -72,7 +89,7 @@ def _fastapi(settings: Settings, source: MarketSource) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        lifespan=_lifespan,
+        lifespan=lifespan,
     )
     app.add_exception_handler(RoutingError, _on_routing_error)
     app.add_exception_handler(RequestValidationError, _on_invalid_request)
@@ -81,11 +98,6 @@ def _fastapi(settings: Settings, source: MarketSource) -> FastAPI:
     _add_market(app, source)
     describe(app)
     return app
-
-
-@asynccontextmanager
-async def _lifespan(_: FastAPI) -> AsyncIterator[None]:
-    yield
 
 
 def _json(body: bytes) -> Response:

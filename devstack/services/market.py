@@ -49,7 +49,7 @@ class Symbol:
 
 
 SYMBOLS = (
-    Symbol("BTC-USD", "Bitcoin", 6_421_500, 2, 0.030, 150, 150, 4_200, 5),
+    Symbol("BTC-USD", "Bitcoin", 6_421_500, 2, 0.030, 256, 150, 4_200, 5),
     Symbol("ETH-USD", "Ether", 312_400, 2, 0.036, 130, 12, 52_000, 4),
     Symbol("SOL-USD", "Solana", 14_870, 2, 0.048, 110, 2, 9_500, 2),
     Symbol("XRP-USD", "XRP", 52_410, 5, 0.040, 90, 12, 185_000, 0),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from devstack.services.asgi import Receive, Scope, Send, run_lifespan
 from devstack.services.bots import Bots
@@ -19,6 +20,9 @@ from devstack.services.problems import deny_websocket, send_problem
 from devstack.services.server import Place, run_app
 from devstack.services.settings import Settings
 
+if TYPE_CHECKING:
+    from devstack.services.shared_market import SharedMarket
+
 PATH = "/api/ws"
 SWEEPS_PER_HEARTBEAT = 4
 SILENT_HEARTBEATS = 3
@@ -27,8 +31,15 @@ SILENT_HEARTBEATS = 3
 class Trading:
     """All clients of one process, and what they share."""
 
-    def __init__(self, source: MarketSource, channel: BotChannel, limits: Limits) -> None:
+    def __init__(
+        self,
+        source: MarketSource,
+        channel: BotChannel,
+        limits: Limits,
+        sharing: SharedMarket | None = None,
+    ) -> None:
         self.limits = limits
+        self._sharing = sharing
         self.feed = Feed(source)
         self.bots = Bots(channel)
         self._clients: set[Client] = set()
@@ -73,7 +84,9 @@ class Trading:
                 client.socket.ping()
 
     async def start(self) -> None:
-        """Begin to deliver bot messages."""
+        """Agree with the other processes on the market, if there are any, and begin to deliver messages."""
+        if self._sharing is not None:
+            await self._sharing.start(self.feed.start_over)
         self.bots.start()
 
     async def stop(self) -> None:
@@ -82,6 +95,8 @@ class Trading:
         if self._sweeper is not None:
             self._sweeper.cancel()
         await self.bots.channel.close()
+        if self._sharing is not None:
+            await self._sharing.stop()
 
 
 class TradingApp:
@@ -145,6 +160,23 @@ def market_source(settings: Settings) -> MarketSource:
     return MarketSource(Market(settings.market_seed, settings.market_tick_ms))
 
 
+def market_sharing(settings: Settings, source: MarketSource) -> SharedMarket | None:
+    """Return what keeps `source` in step with other processes, None without REDIS_URL."""
+    if settings.redis_url is None:
+        return None
+    from devstack.services.shared_market import SharedMarket
+
+    return SharedMarket(settings.redis_url, source)
+
+
+def _bot_channel(settings: Settings) -> BotChannel:
+    if settings.redis_url is None:
+        return MemoryChannel()
+    from devstack.services.redis_channel import RedisChannel
+
+    return RedisChannel(settings.redis_url)
+
+
 def trading_app(
     settings: Settings, source: MarketSource | None = None, own_port: int | None = None
 ) -> TradingApp:
@@ -152,7 +184,9 @@ def trading_app(
 
     `own_port` is the port on which it is reached, where that is not the trading port.
     """
-    trading = Trading(source or market_source(settings), MemoryChannel(), settings.limits)
+    source = source or market_source(settings)
+    sharing = market_sharing(settings, source)
+    trading = Trading(source, _bot_channel(settings), settings.limits, sharing)
     return TradingApp(trading, policy_for(settings, own_port or settings.trading_port))
 
 
