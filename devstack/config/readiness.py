@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from devstack.config.settings import ReadySetting
+from devstack.config.settings import ReadySetting, ServiceSettings
 from devstack.core.ports import PortClaim, Protocol
 from devstack.core.service import ProbeKind, ReadinessProbe
 from devstack.errors import ConfigError
 
-ALIVE = ReadinessProbe(ProbeKind.ALIVE)
+ALIVE, ONE_SHOT = ReadinessProbe(ProbeKind.ALIVE), ReadinessProbe(ProbeKind.EXIT)
 ON_A_PORT = frozenset({ProbeKind.TCP, ProbeKind.HTTP, ProbeKind.WS})
 
 
 def readiness_probes(
-    name: str, ready: ReadySetting | None, claims: tuple[PortClaim, ...], source: str
+    name: str, settings: ServiceSettings, claims: tuple[PortClaim, ...], source: str
 ) -> tuple[ReadinessProbe, ...]:
     """Return the probes of the service `name`; all of them must answer.
 
-    `ready` (of the file `source`) replaces what the claims would give. Without either, being alive counts.
+    What `settings` (of the file `source`) says replaces what the claims would give. Without either, being
+    alive counts.
     """
-    if ready is not None:
-        return (_given(name, ready, claims, source),)
+    if settings.oneshot:
+        return (ONE_SHOT,)
+    if settings.ready is not None:
+        return (_given(name, settings.ready, claims, source),)
     return tuple(probe for claim in claims for probe in _of_claim(claim)) or (ALIVE,)
 
 

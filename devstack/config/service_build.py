@@ -78,7 +78,7 @@ class ServiceBuilder(NamedTuple):
             cwd=cwd,
             base=name,
             claims=ports.claims,
-            probes=readiness_probes(name, settings.ready, ports.claims, self.wish.settings.name),
+            probes=readiness_probes(name, settings, ports.claims, self.wish.settings.name),
             depends_on=tuple(i for need in self.dependencies[name] for i in self.wish.instances(need)),
             restart=settings.restart,
             stop=settings.stop,

@@ -66,6 +66,7 @@ class ServiceSettings(NamedTuple):
     tty: bool = False
     watch: tuple[str, ...] = ()
     socket: bool = False
+    oneshot: bool = False
     lines: Mapping[str, int | None] = MappingProxyType({})
 
 

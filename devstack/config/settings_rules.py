@@ -36,6 +36,7 @@ SERVICE_KEYS = (
     "tty",
     "watch",
     "socket",
+    "oneshot",
 )
 PORT_KEYS = ("env", "default", "protocol", "purpose", "path", "subprotocol", "also_ws")
 READY_KINDS = {
@@ -84,17 +85,24 @@ def _service(node: Node) -> ServiceSettings:
     ready = keys.get("ready")
     restart = keys.get("restart")
     stop = keys.get("stop")
+    policy = _restart(restart) if restart else USUAL_RESTART
+    oneshot = keys["oneshot"].boolean() if "oneshot" in keys else False
+    if oneshot and ready:
+        raise ready.error("does not go with oneshot = true: a one-shot is ready when it has ended with 0")
+    if oneshot and policy.mode is RestartMode.ALWAYS:
+        raise node.error('oneshot = true does not go with restart.mode = "always"')
     return ServiceSettings(
         ports=_ports(ports) if ports else None,
         ready=_ready(ready) if ready else None,
         depends_on=keys["depends_on"].strings() if "depends_on" in keys else (),
-        restart=_restart(restart) if restart else USUAL_RESTART,
+        restart=policy,
         stop=_stop(stop) if stop else USUAL_STOP,
         env=_env(keys["env"]) if "env" in keys else {},
         cwd=keys["cwd"].string() if "cwd" in keys else None,
         tty=keys["tty"].boolean() if "tty" in keys else False,
         watch=keys["watch"].strings() if "watch" in keys else (),
         socket=keys["socket"].boolean() if "socket" in keys else False,
+        oneshot=oneshot,
         lines=_lines(keys),
     )
 
@@ -214,7 +222,7 @@ def _probed_port(node: Node) -> int | str:
 def _pattern(node: Node) -> str:
     pattern = node.string()
     try:
-        re.compile(pattern)
+        re.compile(pattern.encode())  # it is the output's bytes that are searched
     except re.error as error:
         raise node.error(f"is no regular expression: {error}") from None
     return pattern

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from devstack.config.choice import check_settings_names, checked_scale, chosen_services, dependencies_of
 from devstack.config.claims import Wish, plan_ports, port_settings, refuse_conflicts
@@ -44,8 +45,7 @@ class StackOptions:
     tool_folder: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class LoadedStack:
+class LoadedStack(NamedTuple):
     """A stack, and what a person may want to know about how it came about.
 
     `environment` is the shell and the files, with the source of every value. `shared` is what devstack adds

@@ -89,6 +89,7 @@ class ProbeKind(StrEnum):
     WS = "ws"
     LOG = "log"
     COMMAND = "command"
+    EXIT = "exit"  # a one-shot: ends by itself with 0
 
 
 @dataclass(frozen=True, slots=True)

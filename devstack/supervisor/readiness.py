@@ -72,6 +72,9 @@ class Readiness:
                 await self.watches[probe.target].seen.wait()
             case ProbeKind.COMMAND:
                 await self._until_command_succeeds(probe.target)
+            case ProbeKind.EXIT:
+                self.answer = "a one-shot that has not ended yet"
+                await asyncio.get_running_loop().create_future()  # its exit speaks, through the inbox
             case _:
                 from devstack.supervisor.probes import until_ready
 

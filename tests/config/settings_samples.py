@@ -40,6 +40,8 @@ ACCEPTED = (
     "[services.web]\nenv = { A = '', B = 5, C = '${D}' }",
     "[services.web]\nwatch = ['src', '*.py']\nsocket = true\ntty = true",
     "[services.'web']\ndepends_on = []",
+    "[services.migrate]\noneshot = true\nrestart.mode = 'never'",
+    "[services.web]\noneshot = false\nready = { http = '/' }\nrestart.mode = 'always'",
 )
 
 REFUSED = {
@@ -108,6 +110,9 @@ REFUSED = {
     "[services.web]\ncwd = ''": (2, "services.web.cwd"),
     "[services.web]\ntty = 'yes'": (2, "expected true or false, found “yes”"),
     "[services.web]\nsocket = 1": (2, "expected true or false, found 1"),
+    "[services.web]\noneshot = 1": (2, "expected true or false, found 1"),
+    "[services.web]\noneshot = true\nready = { tcp = 1 }": (3, "does not go with oneshot = true"),
+    "[services.web]\noneshot = true\nrestart.mode = 'always'": (1, "does not go with restart.mode"),
     "[services.web]\nwatch = 'src'": (2, "expected an array"),
     "[services.web]\nwatch = ['']": (2, "watch[0]"),
 }

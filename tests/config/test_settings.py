@@ -90,6 +90,7 @@ def test_one_variable_for_two_claims_of_a_service_is_refused() -> None:
 
 def test_a_pattern_that_is_no_regular_expression_is_refused() -> None:
     error = refusal("\n[services.a]\nready = { log = '(' }")
+    assert "is no regular expression" in refusal("[services.a]\nready = { log = '\\u00e9' }").message
     assert (error.line, "is no regular expression" in error.message) == (3, True)
 
 

@@ -178,6 +178,11 @@ def test_a_given_probe_replaces_what_the_claims_would_ask(
     assert service(load(tmp_path), "frontend").probes == (probe,)
 
 
+def test_a_one_shot_is_ready_when_it_has_ended(tmp_path: Path) -> None:
+    write(tmp_path, {"Procfile.dev": "api: run\n", "devstack.toml": "[services.api]\noneshot = true\n"})
+    assert service(load(tmp_path), "api").probes == (ReadinessProbe(ProbeKind.EXIT),)
+
+
 @pytest.mark.parametrize(
     ("ready", "words"),
     [('{ http = "/" }', "the service claims none"), ('{ tcp = "DB_PORT" }', "no claim that DB_PORT sets")],
