@@ -24,27 +24,31 @@ def free_port(host: str = "127.0.0.1") -> int:
 @asynccontextmanager
 async def serving(handler: Handler, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[int]:
     """Serve every connection with `handler`, and yield the port."""
-    running: set[asyncio.Task[None]] = set()
+    connections: list[tuple[asyncio.Task[None], asyncio.StreamWriter]] = []
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        running.add(task)
         try:
-            with suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            with suppress(ConnectionError, asyncio.IncompleteReadError):
                 await handler(reader, writer)
         finally:
-            running.discard(task)
             writer.transport.abort()
 
-    server = await asyncio.start_server(handle, host, port)
+    # Not a coroutine: one that is cancelled before its first step would leave its connection open.
+    def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connections.append((asyncio.create_task(handle(reader, writer)), writer))
+
+    server = await asyncio.start_server(connected, host, port)
     try:
         yield server.sockets[0].getsockname()[1]
     finally:
+        # What is being accepted must arrive first: asyncio loses a connection whose server has just closed.
+        for _ in range(5):
+            await asyncio.sleep(0)
         server.close()
-        for task in running:
+        for task, writer in connections:
             task.cancel()
-        await asyncio.gather(*running)
+            writer.transport.abort()
+        await asyncio.gather(*(task for task, _ in connections), return_exceptions=True)
 
 
 async def request_of(reader: asyncio.StreamReader) -> dict[str, str]:
