@@ -15,10 +15,16 @@ AIRPLAY_SETTING = "switch AirPlay Receiver off: System Settings → General → 
 def taken_message(reports: Iterable[PortReport]) -> str:
     """Return one line that names every busy port and who holds it."""
     return "; ".join(
-        f"port {report.claim.port} ({report.claim.service}) is taken: {name_owners(report)}"
+        f"{name_port(report)} is taken: {name_owners(report)}"
         for report in reports
         if report.state is PortState.BUSY
     )
+
+
+def name_port(report: PortReport) -> str:
+    """Return the port with the service that claims it, if one does."""
+    claim = report.claim
+    return printable(f"port {claim.port} ({claim.service})" if claim.service else f"port {claim.port}")
 
 
 def name_owners(report: PortReport) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from devstack.console.errors import DIM, RED, RESET, wants_color
 from devstack.console.plain import align, print_text, printable, terminal_width
-from devstack.console.port_owners import describe_owners, name_owners, next_steps, other_port
+from devstack.console.port_owners import describe_owners, name_owners, name_port, next_steps, other_port
 from devstack.core.port_report import PortReport, PortState, any_busy
 
 HEADINGS = ("PORT", "STATE", "SERVICE", "VARIABLE", "PURPOSE", "OWNER")
@@ -88,7 +88,7 @@ def _shared_variables(reports: Iterable[PortReport]) -> frozenset[str]:
 def _section(report: PortReport, shared: frozenset[str], now: float, color: bool) -> list[str]:
     """Return the lines about one port that needs words: who holds it, and what to do next."""
     red, dim, reset = (RED, DIM, RESET) if color else ("", "", "")
-    title = printable(f"port {report.claim.port} ({report.claim.service})")
+    title = name_port(report)
     if report.state is PortState.BUSY:
         lines = [f"{red}{title} is taken{reset}"]
         lines += [f"  {line}" for line in describe_owners(report, now)]

@@ -142,6 +142,10 @@ def test_no_cell_is_cut_or_wrapped_off_a_terminal() -> None:
     assert f"{name} (pid 4242)\n" in text
 
 
+def test_a_port_that_no_service_claims_is_named_by_its_number_alone() -> None:
+    assert taken_message([busy(claim=PortClaim("", 7))]) == "port 7 is taken: no owner in sight"
+
+
 @pytest.mark.parametrize("width", [40, 70, 100, 200])
 def test_on_a_terminal_the_table_is_as_wide_as_it_and_loses_no_letter(width: int) -> None:
     pytest.importorskip("rich")
