@@ -1,0 +1,187 @@
+"""`examples/vite-express` through devstack's command line: real Node, npm, Vite, Express, `ws`, Chromium."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.chromium import open_page
+from tests.node_project import EXAMPLE, answers, until
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+pytestmark = [pytest.mark.node, pytest.mark.timeout(300)]
+
+DEVSTACK = str(Path(sys.executable).parent / "devstack")
+LEFT_OUT = shutil.ignore_patterns("node_modules", "dist", ".devstack", ".env")
+
+
+@dataclass
+class Project:
+    folder: Path
+
+    def run(self, *command: str, timeout: float = 90) -> str:
+        """Run a command in the project and return all that it said; it has to succeed."""
+        done = subprocess.run(
+            command,
+            cwd=self.folder,
+            env=clean_environment(),
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+        )
+        said = done.stdout + done.stderr
+        assert done.returncode == 0, said
+        return said
+
+    def up(self, *options: str) -> dict[str, int]:
+        """Start the stack on free ports and return service → port, `hmr` for the hot-reload socket."""
+        said = self.run(DEVSTACK, "up", "-d", "--ports", "auto", *options)
+        found = re.findall(r"(\w+) (http|ws)://localhost:(\d+)", said[said.rindex("ready in") :])
+        return {
+            "hmr" if (name, scheme) == ("frontend", "ws") else name: int(port) for name, scheme, port in found
+        }
+
+    def processes(self) -> list[str]:
+        """Return the command lines of all processes that work in the project's folder."""
+        found = []
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                if Path(os.readlink(f"/proc/{pid}/cwd")).is_relative_to(self.folder):
+                    found.append(Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode())
+            except OSError:
+                continue
+        return [command for command in found if command]
+
+
+def clean_environment() -> dict[str, str]:
+    """The shell's environment without what would choose ports or mode."""
+    chosen = ("PORT", "WS_PORT", "HMR_PORT", "FRONTEND_PORT", "HOST", "NODE_ENV", "DEVSTACK_MODE")
+    return {name: value for name, value in os.environ.items() if name not in chosen}
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the example, installed by its own lockfile."""
+    folder = tmp_path_factory.mktemp("example") / "vite-express"
+    shutil.copytree(EXAMPLE, folder, ignore=LEFT_OUT)
+    Project(folder).run("npm", "ci", "--no-audit", "--no-fund", timeout=180)
+    return folder
+
+
+@pytest.fixture
+def project(installed: Path) -> Iterator[Project]:
+    project = Project(installed)
+    try:
+        yield project
+    finally:
+        project.run(DEVSTACK, "down")
+
+
+def price(page: Page) -> str:
+    return page.get_by_test_id("price-BTC-USD").inner_text()
+
+
+def until_prices_move(page: Page) -> None:
+    before = price(page)
+    page.wait_for_function(
+        "before => document.querySelector('[data-testid=\"price-BTC-USD\"]').innerText !== before",
+        arg=before,
+    )
+
+
+@pytest.mark.browser
+def test_prices_move_and_hot_replacement_leaves_the_trading_connection_alone(project: Project) -> None:
+    ports = project.up()
+    app = project.folder / "src" / "App.tsx"
+    source = app.read_text()
+    with open_page(f"http://localhost:{ports['frontend']}") as page:
+        until_prices_move(page)
+        connection = page.get_by_test_id("connection").inner_text()
+        page.evaluate("window.loadedOnce = true")
+        try:
+            app.write_text(source.replace("'Trading'", "'Trading, replaced'"))
+            page.get_by_role("heading", name="Trading, replaced").wait_for()
+        finally:
+            app.write_text(source)
+        page.get_by_role("heading", name="Trading", exact=True).wait_for()
+        assert page.evaluate("window.loadedOnce") is True
+        assert int(page.get_by_test_id("hot-updates").inner_text()) >= 2
+        assert page.get_by_test_id("connection").inner_text() == connection
+        until_prices_move(page)
+    project.run(DEVSTACK, "down")
+    assert project.processes() == []
+    assert not any(answers(port) for port in ports.values())
+
+
+@pytest.mark.browser
+def test_the_api_restarts_and_the_trading_connection_does_not_notice(project: Project) -> None:
+    ports = project.up()
+    with open_page(f"http://localhost:{ports['frontend']}") as page:
+        until_prices_move(page)
+        connection = page.get_by_test_id("connection").inner_text()
+        project.run(DEVSTACK, "restart", "api")
+        until_prices_move(page)
+        assert page.get_by_test_id("connection").inner_text() == connection
+
+
+@pytest.mark.browser
+def test_the_page_comes_back_when_the_trading_service_restarts(project: Project) -> None:
+    ports = project.up()
+    with open_page(f"http://localhost:{ports['frontend']}") as page:
+        until_prices_move(page)
+        connection = page.get_by_test_id("connection").inner_text()
+        project.run(DEVSTACK, "restart", "trading")
+        page.wait_for_function(
+            "old => !['–', old].includes(document.querySelector('[data-testid=connection]').innerText)",
+            arg=connection,
+        )
+        assert page.get_by_test_id("status").inner_text() == "live"
+        until_prices_move(page)
+
+
+@pytest.mark.browser
+def test_the_built_page_runs_in_one_process_on_one_port(project: Project) -> None:
+    project.run("npm", "run", "build")
+    ports = project.up("--mode", "prod")
+    assert list(ports) == ["server"]
+    with open_page(f"http://localhost:{ports['server']}") as page:
+        until_prices_move(page)
+        assert page.get_by_test_id("status").inner_text() == "live"
+        assert page.get_by_text(f"ws://localhost:{ports['server']}/api/ws").is_visible()
+    assert len([one for one in project.processes() if one.startswith("node ")]) == 1
+    project.run(DEVSTACK, "down")
+    assert project.processes() == []
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc")
+def test_nothing_survives_a_killed_supervisor(project: Project) -> None:
+    ports = project.up()
+    record = json.loads((project.folder / ".devstack" / "record.json").read_text())
+    assert any("vite" in command for command in project.processes())
+    os.kill(record["supervisor"]["pid"], signal.SIGKILL)
+    until(lambda: not project.processes(), "no process of the example", deadline=15)
+    assert not any(answers(port) for port in ports.values())
+
+
+def test_the_lockfile_names_no_host_to_download_from() -> None:
+    lock = (EXAMPLE / "package-lock.json").read_text()
+    assert '"resolved"' not in lock
+    assert "integrity" in lock
+
+
+def test_the_types_hold(project: Project) -> None:
+    project.run("npm", "run", "check")
