@@ -241,6 +241,21 @@ def pipe_takes(descriptor: int, size: int) -> bool:
     return poll.poll(0) == [(descriptor, select.POLLOUT)]
 
 
+def keep_descriptors_from_children() -> None:
+    """Mark every open descriptor above stderr so that no process started from now on inherits it.
+
+    Some came from whoever started us; a service that held on to one could keep a lock or a pipe for ever.
+    """
+    if IS_WINDOWS:
+        return
+    for name in os.listdir("/proc/self/fd" if IS_LINUX else "/dev/fd"):
+        if int(name) > 2:
+            try:
+                os.set_inheritable(int(name), False)
+            except OSError:  # the listing's own descriptor, closed again
+                continue
+
+
 def lock_file(descriptor: int) -> bool:
     """Take an exclusive lock on an open file that dies with its holders; False if another has it."""
     try:

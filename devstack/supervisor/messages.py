@@ -43,7 +43,7 @@ def decode(message: Mapping[str, Any]) -> Event | None:
         case "ready":
             return StackReady(**fields)
         case "stopping":
-            troubles = tuple(_trouble(trouble) for trouble in fields["troubles"])
+            troubles = tuple(decode_trouble(trouble) for trouble in fields["troubles"])
             return StackStopping(**{**fields, "cause": Cause(fields["cause"]), "troubles": troubles})
         case "still_stopping":
             waits_on = {name: tuple(pids) for name, pids in fields["waits_on"].items()}
@@ -69,6 +69,7 @@ def _status(fields: Mapping[str, Any]) -> ServiceStatus:
     )
 
 
-def _trouble(fields: Mapping[str, Any]) -> Trouble:
+def decode_trouble(fields: Mapping[str, Any]) -> Trouble:
+    """Return the trouble that `fields` say."""
     lists = {name: tuple(fields[name]) for name in ("ports", "listens_on", "last_lines", "waits_for")}
     return Trouble(**{**fields, **lists, "status": _status(fields["status"])})

@@ -121,6 +121,7 @@ class Supervisor:
         The caller holds the project's lock. Nothing has been started when this raises.
         """
         hold_signals()
+        system.keep_descriptors_from_children()
         project = self.stack.project
         run_files = (run_record.record_path(project), run_record.socket_path(project))
         run_record.remove_record(project)

@@ -1,0 +1,34 @@
+"""What `restart`, `stop` and `start` share: ask the supervisor, and say what became of each service."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from devstack.cli.project import run_folder_project
+from devstack.errors import ServiceError
+
+ServicesArgument = Annotated[list[str], typer.Argument(metavar="SERVICE...", help="The services' names.")]
+TimeoutOption = Annotated[float, typer.Option("--timeout", metavar="S", min=0, help="Seconds to wait.")]
+
+
+def ask_for(ctx: typer.Context, method: str, services: list[str], timeout: float) -> None:
+    """Have the supervisor do `method` with `services`; return when it is done.
+
+    Raises NotRunningError, UsageError for a name that the stack does not have, ServiceError when a service
+    did not come up or end in time.
+    """
+    from devstack.console.wording import trouble_lines
+    from devstack.supervisor.control_client import connect
+    from devstack.supervisor.messages import decode_trouble
+
+    with connect(run_folder_project(ctx)) as client:
+        answer = client.call(method, {"services": services, "timeout": timeout})
+    for service in answer["services"]:
+        ports = " ".join(f":{port}" for port in service["ports"])
+        pid = f"pid {service['pid']}" if service["pid"] else ""
+        typer.echo(" ".join(filter(None, (service["name"], service["state"], ports, pid))))
+    if answer["troubles"]:
+        lines = [line for one in answer["troubles"] for line in trouble_lines(decode_trouble(one), timeout)]
+        raise ServiceError(lines[0], hint="\n".join(lines[1:]))

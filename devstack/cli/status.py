@@ -1,0 +1,88 @@
+"""`devstack status`: each process of the running stack."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated, Any
+
+import typer
+
+from devstack.cli.options import JsonOption, NoColorOption, ProjectOption, VersionOption, globals_of
+from devstack.cli.project import run_folder_project
+
+WATCH_EVERY = 1.0
+CLEAR = "\x1b[H\x1b[2J"
+
+
+def status(
+    ctx: typer.Context,
+    json: JsonOption = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Again every second, until Ctrl-C.")] = False,
+    project: ProjectOption = None,
+    no_color: NoColorOption = False,
+    version: VersionOption = False,
+) -> None:
+    """Show state, pid, ports, readiness, uptime, restarts, CPU and memory of every service."""
+    folder = run_folder_project(ctx)
+    plain = globals_of(ctx).no_color
+    _show(folder, as_json=json, no_color=plain, clear=False)
+    while watch:
+        time.sleep(WATCH_EVERY)
+        _show(folder, as_json=json, no_color=plain, clear=True)
+
+
+def _show(folder: str, *, as_json: bool, no_color: bool, clear: bool) -> None:
+    import sys
+
+    from devstack.console.status import show_status, show_status_json
+    from devstack.supervisor.control_client import connect
+    from devstack.supervisor.record import changed_files, running_record
+
+    with connect(folder) as client:
+        answer = client.call("status")
+    found = measured(answer)
+    if as_json:
+        show_status_json(found)
+        return
+    if clear and sys.stdout.isatty():
+        typer.echo(CLEAR, nl=False)
+    record = running_record(folder)
+    changed = changed_files(record) if record else ()
+    notes = [f"{path} has changed since the stack read it: devstack down && devstack up" for path in changed]
+    notes += [f"{one['name']}: {one['answer']}" for one in answer["services"] if _is_troubled(one)]
+    show_status(found, notes, no_color=no_color)
+
+
+def _is_troubled(service: dict[str, Any]) -> bool:
+    return service["state"] in ("starting", "unready") and bool(service["answer"])
+
+
+def measured(answer: dict[str, Any]) -> dict[str, Any]:
+    """Return the contract's JSON: what the supervisor says, and what the machine measures."""
+    from datetime import UTC, datetime
+
+    from devstack.machine.usage import Usage, measure
+
+    groups = {one["group"]: one["name"] for one in answer["services"] if one["group"]}
+    usage = measure(groups)
+    return {
+        "mode": answer["mode"],
+        "project": answer["project"],
+        "supervisor": {
+            "pid": answer["supervisor"]["pid"],
+            "started": datetime.fromtimestamp(answer["supervisor"]["started"], UTC).isoformat(),
+        },
+        "services": [_service(one, usage.get(one["name"], Usage())) for one in answer["services"]],
+    }
+
+
+def _service(one: dict[str, Any], usage: Any) -> dict[str, Any]:
+    runs = one["pid"] is not None
+    others = [port for port in usage.ports if port not in one["ports"]]
+    return {
+        **{key: one[key] for key in ("name", "state", "ready", "pid")},
+        "ports": [*one["ports"], *others],
+        **{key: one[key] for key in ("uptime_s", "restarts", "exit_code")},
+        "cpu_percent": usage.cpu_percent if runs else None,
+        "rss_bytes": usage.rss_bytes if runs else None,
+    }

@@ -1,0 +1,94 @@
+"""The table of `devstack status`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from devstack.console.errors import wants_color
+from devstack.console.plain import align, print_text, terminal_width
+
+HEADINGS = ("SERVICE", "STATE", "PID", "PORTS", "UPTIME", "RESTARTS", "EXIT", "CPU", "MEMORY")
+STYLES = {
+    "ready": "green",
+    "exited": "green",
+    "starting": "yellow",
+    "stopping": "yellow",
+    "unready": "red",
+    "backoff": "red",
+    "failed": "bold red",
+}
+
+
+def show_status_json(status: Mapping[str, Any]) -> None:
+    """Print the status for a script."""
+    print_text(json.dumps(status, indent=2), sys.stdout)
+
+
+def show_status(status: Mapping[str, Any], notes: Sequence[str], *, no_color: bool) -> None:
+    """Print the status for a person, as wide as the terminal is."""
+    width = terminal_width(sys.stdout)
+    color = wants_color(width is not None, no_color=no_color)
+    print_text(status_text(status, notes, width=width, color=color), sys.stdout)
+
+
+def status_text(status: Mapping[str, Any], notes: Sequence[str], *, width: int | None, color: bool) -> str:
+    """Return the table with a head line and `notes` below. `width` None: off a terminal, nothing is cut."""
+    head = f"{status['project']}: mode {status['mode']}, supervisor pid {status['supervisor']['pid']}"
+    rows = [_cells(service) for service in status["services"]]
+    plain = align([HEADINGS, *rows])
+    fits = width is None or max(map(len, plain.splitlines())) <= width
+    table = _rich_table(rows, width, color) if color or not fits else plain
+    return "\n".join([head, "", table, *(["", *notes] if notes else [])])
+
+
+def _rich_table(rows: Sequence[tuple[str, ...]], width: int | None, color: bool) -> str:
+    import io
+
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for heading in HEADINGS:
+        table.add_column(heading, overflow="fold")
+    for row in rows:
+        table.add_row(Text(row[0]), Text(row[1], style=STYLES.get(row[1], "")), *map(Text, row[2:]))
+    file = io.StringIO()
+    Console(
+        file=file,
+        width=width or 1000,
+        force_terminal=color,
+        color_system="standard" if color else None,
+        highlight=False,
+    ).print(table)
+    return "\n".join(line.rstrip() for line in file.getvalue().strip("\n").splitlines())
+
+
+def _cells(service: Mapping[str, Any]) -> tuple[str, ...]:
+    return (
+        service["name"],
+        service["state"],
+        _or_dash(service["pid"]),
+        " ".join(map(str, service["ports"])) or "-",
+        _duration(service["uptime_s"]),
+        str(service["restarts"]),
+        _or_dash(service["exit_code"]),
+        "-" if service["cpu_percent"] is None else f"{service['cpu_percent']:.1f}%",
+        "-" if service["rss_bytes"] is None else f"{service['rss_bytes'] / 1024 / 1024:.1f} MiB",
+    )
+
+
+def _or_dash(value: object) -> str:
+    return "-" if value is None else str(value)
+
+
+def _duration(seconds: float | None) -> str:
+    from devstack.console.plain import how_long
+
+    if seconds is None:
+        return "-"
+    return f"{seconds:.1f} s" if seconds < 10 else how_long(seconds)
