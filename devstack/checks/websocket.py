@@ -187,10 +187,11 @@ class _Conversation:
                 message = await websocket.receive()
         except TimeoutError:
             return None, f"none within {FIRST_MESSAGE_WAIT:g} s (a server need not send one)"
-        self._first_message = excerpt(message)
-        if wanted is not None and (isinstance(message, bytes) or wanted not in message):
-            raise WebSocketError(f"no {wanted!r} in {self._first_message}")
-        return None, self._first_message
+        text = message if isinstance(message, str) else message.decode("utf-8", "replace")
+        self._first_message = text
+        if wanted is not None and (isinstance(message, bytes) or wanted not in text):
+            raise WebSocketError(f"no {wanted!r} in {excerpt(text)}")
+        return None, excerpt(text)
 
     async def _ping(self, websocket: WebSocket) -> tuple[None, str]:
         await websocket.ping()

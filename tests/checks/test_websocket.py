@@ -102,6 +102,12 @@ class TestWhatWorks:
         report = report_of(upgrading(binary), within=0.3)
         assert report.first_message == "\x00\ufffd"
 
+    def test_a_long_first_message_is_whole_for_a_script_and_cut_for_a_person(self) -> None:
+        long = encode_frame(Opcode.TEXT, b"x" * 5000)
+        report = report_of(upgrading(long), within=0.3)
+        assert report.first_message == "x" * 5000
+        assert report.steps[2].detail == "x" * 200 + "…"
+
     def test_a_server_on_the_other_family_alone_is_found(self) -> None:
         if not Path("/proc/net/if_inet6").exists():
             pytest.skip("no IPv6 here")
