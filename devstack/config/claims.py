@@ -1,7 +1,4 @@
-"""Which ports the services claim: the seed's table, devstack.toml, and foreman's rule for the others.
-
-The numbers are settled for every service of the Procfile, chosen or not, so that a choice moves no port.
-"""
+"""Which ports the services claim that are known: by devstack.toml, or by the seed's table."""
 
 from __future__ import annotations
 
@@ -13,9 +10,6 @@ from devstack.config.procfile import ProcfileLine
 from devstack.config.settings import PortSetting, Settings
 from devstack.core.ports import LAST_PORT, SEED_TABLE, PortClaim, TableRow, is_port
 from devstack.errors import ConfigError
-
-PORT = "PORT"
-FOREMAN_BASE, FOREMAN_STEP = 5000, 100
 
 
 class Wish(NamedTuple):
@@ -77,44 +71,10 @@ def _setting(row: TableRow) -> PortSetting:
     )
 
 
-def plan_ports(wish: Wish, environment: ResolvedEnvironment, before: ResolvedEnvironment) -> dict[str, Ports]:
-    """Return instance → its ports, for every instance of every service.
-
-    `environment` is the resolved one, `before` the same without the overrides: foreman's numbers are
-    dealt out by it, so that a port which is moved away leaves no gap for another service to slip into.
-    ConfigError for a value that is no port number.
-    """
-    explicit = port_settings(wish)
-    first = {name: _first_claims(wish, name, settings, environment) for name, settings in explicit.items()}
-    claimed = {planned.claim.port for planneds in first.values() for planned in planneds}
-    own = {line.name: _own_port(wish, line) for line in wish.lines if line.name not in explicit}
-    unknown = [(i, line) for i, line in enumerate(wish.lines) if line.name in own and own[line.name] is None]
-    if environment.get(PORT) is not None:
-        plain = {line.name: _shared_port(line, environment, claimed) for _, line in unknown}
-    else:
-        usual = {
-            planned.claim.port
-            for name, settings in explicit.items()
-            for planned in _first_claims(wish, name, settings, before)
-        }
-        plain = _foreman_ports(wish, unknown, usual | claimed)
-    plain.update({name: ports for name, ports in own.items() if ports is not None})
-    plain.update({name: Ports(planneds) for name, planneds in first.items()})
-    return _with_overrides(wish, _all_instances(wish, plain))
-
-
-def names_port(command: str) -> bool:
-    """Say whether a command names PORT, in the shell's spelling or in that of Windows."""
-    if "PORT" not in command:
-        return False
-    import re
-
-    return bool(re.search(r"\$PORT(?![A-Za-z0-9_])|\$\{PORT[:}\-=?+%#]|%PORT%", command))
-
-
-def _first_claims(
+def first_claims(
     wish: Wish, name: str, settings: Iterable[PortSetting], environment: ResolvedEnvironment
 ) -> tuple[PlannedClaim, ...]:
+    """Return the claims of the first instance of the service `name`, with their numbers."""
     return tuple(_planned(wish, name, setting, environment) for setting in settings)
 
 
@@ -167,138 +127,3 @@ def parse_port(text: str, variable: str, source: str, line: int | None) -> int:
         line=line,
         hint=f"expected a whole number from 1 to {LAST_PORT}",
     )
-
-
-def _own_port(wish: Wish, line: ProcfileLine) -> Ports | None:
-    """Return the ports of a service that nothing is known of but the PORT in its own `env`, else None."""
-    own = wish.settings.service(line.name)
-    if PORT not in own.env:
-        return None
-    place = wish.settings.name, own.lines.get(f"env.{PORT}")
-    number = parse_port(own.env[PORT], PORT, *place)
-    return _claim_if_named(line, number, *place)
-
-
-def _claim_if_named(line: ProcfileLine, number: int, source: str, at: int | None) -> Ports:
-    if not names_port(line.command):
-        return Ports()
-    return Ports((PlannedClaim(PortClaim(line.name, number, PORT), source, at),))
-
-
-def _shared_port(line: ProcfileLine, environment: ResolvedEnvironment, claimed: set[int]) -> Ports:
-    """Return the ports of a service that nothing is known of, where PORT is set: it gets that value.
-
-    Its command names `$PORT` because it listens there, or because it talks to the one that does.
-    """
-    variable = environment.variables[PORT]
-    number = parse_port(variable.value, PORT, variable.source, variable.line)
-    if number in claimed:
-        return Ports()
-    return _claim_if_named(line, number, variable.source, variable.line)
-
-
-def _foreman_ports(
-    wish: Wish, unknown: Iterable[tuple[int, ProcfileLine]], claimed: set[int]
-) -> dict[str, Ports]:
-    taken = set(claimed)
-    found = {}
-    for position, line in unknown:
-        number = FOREMAN_BASE + FOREMAN_STEP * position
-        while number in taken:
-            number += FOREMAN_STEP
-        if not is_port(number):
-            raise ConfigError(
-                f"no port is left for {line.name}: foreman's rule gives {number}",
-                source=wish.procfile,
-                line=line.line,
-                hint=f"give services.{line.name} its ports in devstack.toml, or set PORT",
-            )
-        taken.add(number)
-        claims = (PlannedClaim(PortClaim(line.name, number, PORT)),) if names_port(line.command) else ()
-        found[line.name] = Ports(claims, number)
-    return found
-
-
-def _all_instances(wish: Wish, plain: Mapping[str, Ports]) -> dict[str, Ports]:
-    """Add the further instances of scaled services: +1 each from the first's numbers, past what is taken."""
-    taken = {claim.port for ports in plain.values() for claim in ports.claims}
-    taken |= {ports.foreman for ports in plain.values() if ports.foreman is not None}
-    found = {}
-    for line in wish.lines:
-        last = plain[line.name]
-        for instance in wish.instances(line.name):
-            found[instance] = last = last if instance == line.name else _next(instance, last, taken)
-    return found
-
-
-def _next(instance: str, last: Ports, taken: set[int]) -> Ports:
-    moved = {}
-    numbers = [claim.port for claim in last.claims]
-    if last.foreman is not None and last.foreman not in numbers:
-        numbers.append(last.foreman)
-    for number in numbers:
-        moved[number] = _step(instance, number, taken)
-        taken.add(moved[number])
-    planned = tuple(
-        PlannedClaim(_moved(planned.claim, moved[planned.claim.port], instance), planned.source, planned.line)
-        for planned in last.planned
-    )
-    return Ports(planned, None if last.foreman is None else moved[last.foreman])
-
-
-def _step(instance: str, number: int, taken: set[int]) -> int:
-    following = number + 1
-    while following in taken:
-        following += 1
-    if not is_port(following):
-        raise ConfigError(
-            f"no port is left for {instance} above {number}", hint="scale it less, or lower its port"
-        )
-    return following
-
-
-def _moved(claim: PortClaim, port: int, service: str) -> PortClaim:
-    from dataclasses import replace
-
-    return replace(claim, port=port, service=service)
-
-
-def _with_overrides(wish: Wish, plan: dict[str, Ports]) -> dict[str, Ports]:
-    for (instance, variable), number in wish.overrides.items():
-        ports = plan.get(instance)
-        if ports is not None:
-            planned = tuple(
-                PlannedClaim(_moved(each.claim, number, instance), "devstack")
-                if each.claim.variable == variable
-                else each
-                for each in ports.planned
-            )
-            foreman = number if ports.foreman is not None and variable == PORT else ports.foreman
-            plan[instance] = Ports(planned, foreman)
-    return plan
-
-
-def refuse_conflicts(plan: Mapping[str, Ports], instances: Iterable[str]) -> None:
-    """Raise ConfigError where two of `instances` claim one number."""
-    holders: dict[int, PlannedClaim] = {}
-    for instance in instances:
-        for planned in plan[instance].planned:
-            first = holders.setdefault(planned.claim.port, planned)
-            if first.claim.service != instance:
-                raise _conflict(first, planned)
-
-
-def _conflict(first: PlannedClaim, second: PlannedClaim) -> ConfigError:
-    place = second if second.source else first
-    return ConfigError(
-        f"{_claimant(first)} and {_claimant(second)} both claim port {second.claim.port}",
-        source=place.source,
-        line=place.line,
-        hint="give one of them another number: its variable in .env, or its `ports` in devstack.toml",
-    )
-
-
-def _claimant(planned: PlannedClaim) -> str:
-    place = f"{planned.source}:{planned.line}" if planned.line is not None else planned.source
-    details = " from ".join(part for part in (planned.claim.variable or "", place) if part)
-    return f"{planned.claim.service} ({details})" if details else planned.claim.service

@@ -11,7 +11,7 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from devstack.config.files import read_text
+from devstack.config.files import read_text, shown_text
 from devstack.errors import ConfigError
 
 SHELL = "shell"
@@ -101,13 +101,20 @@ def _entries(text: str, name: str) -> list[Entry]:
 
 
 def _not_understood(text: str, name: str, line: int) -> ConfigError:
-    first = text.strip().split("\n", 1)[0]
     return ConfigError(
-        f"this is no `NAME=value`: {first}",
+        f"this is no `NAME=value`: {_shown_entry(text.strip().splitlines()[0])}",
         source=name,
         line=line,
         hint="one `NAME=value` a line; quote a value with ` #`, a line break or blanks at its ends",
     )
+
+
+def _shown_entry(text: str) -> str:
+    """Return a wrong entry for a message, without a secret that it may hold."""
+    from devstack.config.secrets import MASK, is_secret
+
+    name, equals, value = text.partition("=")
+    return shown_text(f"{name}={MASK}" if equals and is_secret(name, value) else text)
 
 
 def resolve(

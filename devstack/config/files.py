@@ -15,6 +15,11 @@ def shown_path(path: str, project: str) -> str:
     return path[len(inside) :] if path.startswith(inside) else path
 
 
+def shown_text(text: str) -> str:
+    """Return a file's `text` for a message: what a terminal would obey is written out."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text.strip())
+
+
 def read_bytes(path: str, name: str) -> bytes | None:
     """Return the bytes of the file `path` without a UTF-8 BOM, or None where there is no such file.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from devstack.config.files import read_bytes, whole_lines
+from devstack.config.files import read_bytes, shown_text, whole_lines
 from devstack.errors import ConfigError
 
 EXAMPLE = "expected `name: command`, for example `web: npm run dev`"
@@ -87,16 +87,16 @@ def _continuation(name: str, number: int) -> ConfigError:
 
 def _reason(text: str) -> str:
     """Return in words what keeps `text` from being a service."""
+    shown = shown_text(text)
     before, colon, after = text.partition(":")
-    shown = text.strip()
     if "\0" in text:
         return "there is a NUL byte in this line"
     if not colon:
         return f"this line names no service: {shown}"
     if not after.strip():
-        return f"the service “{before.strip()}” has no command"
+        return f"the service “{shown_text(before)}” has no command"
     if before != before.rstrip() and before.strip():
         return f"there is a blank before the colon: {shown}"
     if before != before.lstrip():
         return f"there is a blank before the service's name: {shown}"
-    return f"“{before}” is no name for a service (letters, digits, - and _): {shown}"
+    return f"“{shown_text(before)}” is no name for a service (letters, digits, - and _): {shown}"

@@ -6,9 +6,10 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
-from devstack.config.claims import PORT, Ports, Wish
+from devstack.config.claims import Ports, Wish
 from devstack.config.environment import ResolvedEnvironment
 from devstack.config.mode import node_environment
+from devstack.config.port_rule import PORT
 from devstack.config.readiness import readiness_probes
 from devstack.config.settings import ServiceSettings
 from devstack.core.service import Service

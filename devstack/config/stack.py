@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from devstack.config.choice import check_settings_names, checked_scale, chosen_services, dependencies_of
-from devstack.config.claims import Wish, plan_ports, port_settings, refuse_conflicts
+from devstack.config.claims import Wish, port_settings
 from devstack.config.environment import (
     EnvFile,
     ResolvedEnvironment,
@@ -18,6 +18,7 @@ from devstack.config.environment import (
 )
 from devstack.config.files import shown_path
 from devstack.config.mode import NODE_WORDS, ModeChoice, choose_mode, choose_procfile
+from devstack.config.port_plan import plan_ports, refuse_conflicts
 from devstack.config.procfile import read_procfile
 from devstack.config.service_build import ServiceBuilder, shared_environment
 from devstack.config.settings import Settings, read_settings

@@ -190,6 +190,13 @@ def test_numbers_that_others_claim_are_left_out(tmp_path: Path) -> None:
     assert numbers(loaded) == {"worker": [5100], "mail": [5200], "api": [5000], "last": [5300]}
 
 
+def test_a_port_of_the_services_own_stands_above_foremans_rule(tmp_path: Path) -> None:
+    toml = '[services.b]\nenv = { PORT = "5000" }\n'
+    loaded = load(write(tmp_path, {"Procfile": "a: s $PORT\nb: s $PORT\nc: run\n", "devstack.toml": toml}))
+    assert numbers(loaded) == {"a": [5100], "b": [5000], "c": []}
+    assert [seen_by(loaded, name)["PORT"] for name in "abc"] == ["5100", "5000", "5200"]
+
+
 def test_a_choice_of_services_moves_no_number(tmp_path: Path) -> None:
     folder = write(tmp_path, {"Procfile": NAMED})
     assert numbers(load(folder, services=("other",))) == {"other": [5200]}
@@ -253,6 +260,13 @@ def test_a_set_port_moves_up_for_further_instances_that_claim_it(tmp_path: Path)
     )
     assert numbers(loaded) == {"web": [8000], "web.2": [8001], "worker": []}
     assert seen_by(loaded, "web.2")["PORT"] == "8001"
+
+
+def test_a_claim_that_no_variable_sets_cannot_be_scaled(tmp_path: Path) -> None:
+    toml = "[services.web]\nports = [{ default = 8000 }]\n"
+    write(tmp_path, {"Procfile": "web: run\n", "devstack.toml": toml})
+    with pytest.raises(UsageError, match="no variable sets port 8000"):
+        load(tmp_path, scale={"web": 2})
 
 
 def test_scaled_to_nothing_is_not_started(tmp_path: Path) -> None:

@@ -162,6 +162,7 @@ def test_a_moved_port_replaces_the_value_and_every_reference_follows(tmp_path: P
         ("=1\n", 1, "=1"),
         ("A='1' trailing\n", 1, "A='1' trailing"),
         ("KEY: yaml\n", 1, "KEY: yaml"),
+        ("export DB_PASSWORD='geheim\n", 1, "export DB_PASSWORD=********"),
     ],
 )
 def test_an_entry_that_python_dotenv_would_skip_is_an_error(
@@ -179,6 +180,17 @@ def test_a_byte_that_is_not_utf8_is_named_with_its_line(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["A=1\nB=a\0b\n", "A=1\n'B=C'=1\n"])
 def test_what_no_process_can_be_given_is_an_error(tmp_path: Path, text: str) -> None:
     assert refusal(tmp_path, text).line == 2
+
+
+def test_what_a_terminal_would_obey_is_written_out(tmp_path: Path) -> None:
+    assert refusal(tmp_path, "A \x1b[31mB\n").message == r"this is no `NAME=value`: A \x1b[31mB"
+
+
+def test_a_file_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / ".env").symlink_to(tmp_path / ".env")
+    with pytest.raises(ConfigError, match="cannot be read") as caught:
+        read_env_file(str(tmp_path / ".env"), ".env")
+    assert caught.value.location == ".env"
 
 
 def test_a_folder_called_env_is_no_file(tmp_path: Path) -> None:

@@ -94,6 +94,11 @@ def test_a_line_that_is_none_is_named(tmp_path: Path, content: str, line: int, w
     assert (error.line, words in error.message) == (line, True), error.message
 
 
+def test_what_a_terminal_would_obey_is_written_out(tmp_path: Path) -> None:
+    message = refusal(tmp_path, b"bad \x1b[31mred caf\xe9\n").message
+    assert message == "this line names no service: bad \\x1b[31mred caf\\udce9"
+
+
 @pytest.mark.parametrize("content", ["", "\n\n", "# only a comment\n"])
 def test_a_file_without_a_service_is_refused(tmp_path: Path, content: str) -> None:
     error = refusal(tmp_path, content)
