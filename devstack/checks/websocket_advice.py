@@ -10,6 +10,7 @@ from devstack.core.websocket_url import WebSocketUrl
 TRADING_PATH = "/api/ws"
 _TLS_RECORD = b"\x15\x03"
 _CLOSE_ADVICE = {
+    1000: "The server ends the conversation at once, and normally: fine where it does no more (vite-ping).",
     1001: "The server is going away: wait until it is back, or look at `devstack status`.",
     1002: "The server says that this client broke the protocol: something between changes the bytes.",
     1008: "The server's policy refuses this client: its log says why (an Origin, a token, a limit).",
@@ -60,6 +61,8 @@ def _about_step(url: WebSocketUrl, step: str, error: Exception) -> tuple[str, ..
 
 
 def _about_no_connection(url: WebSocketUrl, error: Exception) -> tuple[str, ...]:
+    if isinstance(error, ConnectionRefusedError) and not _is_local(url):
+        return (f"Nobody listens on port {url.port} of {url.host}, or its firewall refuses: check there.",)
     if isinstance(error, ConnectionRefusedError):
         return (
             f"Nobody listens on port {url.port}: `devstack up` starts the stack, `devstack status` says what "
@@ -69,6 +72,11 @@ def _about_no_connection(url: WebSocketUrl, error: Exception) -> tuple[str, ...]
     if isinstance(error, TimeoutError):
         return (f"A firewall swallows the connection, or {url.host} is not this machine's address.",)
     return (f"Check the host: is {url.host} the right name?",)
+
+
+def _is_local(url: WebSocketUrl) -> bool:
+    host = url.host.lower()
+    return host in ("localhost", "::1") or host.endswith(".localhost") or host.startswith("127.")
 
 
 def _about_no_tls(url: WebSocketUrl, error: Exception) -> tuple[str, ...]:
@@ -98,7 +106,7 @@ def _about_silence(url: WebSocketUrl, step: str) -> tuple[str, ...]:
     return (
         "A proxy without a rule for WebSockets hangs like this: Vite's server.proxy needs `ws: true` on the "
         f"first prefix that matches {url.path}.",
-        "Vite's own hot-reload socket answers only its subprotocol: --subprotocol vite-hmr",
+        "Where Vite's hot-reload socket shares the page's port, it answers only to --subprotocol vite-hmr.",
         f"Otherwise the server on port {url.port} is busy or stuck: `devstack logs` shows it.",
     )
 
@@ -156,5 +164,7 @@ def _about_refusal(
     if error.head.status == 403:
         return (*lines, f"Or nothing is at {url.path}: uvicorn answers 403 to a path without a WebSocket.")
     if offered:
-        return (*lines, f"Or it does not know the subprotocol {', '.join(offered)}, or wants a token.")
+        names = ", ".join(offered)
+        token = "a token may be missing: Vite wants ?token= from every page, that is with an Origin"
+        return (f"The server may not know the subprotocol {names}; or {token}.", *lines)
     return ("A subprotocol or token may be missing: Vite's socket wants --subprotocol vite-hmr.", *lines)

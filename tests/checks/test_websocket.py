@@ -14,6 +14,7 @@ import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
 from devstack.checks.websocket import WebSocketWish, check_websocket, excerpt
+from devstack.checks.websocket_advice import advice_for
 from devstack.core.websocket import Opcode, close_payload, encode_frame
 from devstack.core.websocket_report import WebSocketReport
 from devstack.core.websocket_url import parse_websocket_url
@@ -216,6 +217,24 @@ class TestWhereItGoesWrong:
         step, detail, advice = failure(report_of(upgrading(), subprotocols=("vite-hmr",)))
         assert (step, detail) == ("subprotocol", "the server chose none of vite-hmr")
         assert "--subprotocol" in advice
+
+    def test_a_subprotocol_that_the_server_does_not_know(self) -> None:
+        report = report_of(saying(response(400)), subprotocols=("nope",), origin="http://localhost:3000")
+        step, _, advice = failure(report)
+        assert step == "upgrade"
+        assert "may not know the subprotocol nope" in advice
+        assert "token" in advice
+
+    def test_a_server_that_ends_at_once_and_normally(self) -> None:
+        done = encode_frame(Opcode.CLOSE, close_payload(1000))
+        step, detail, advice = failure(report_of(upgrading(done)))
+        assert (step, detail) == ("first message", "closed by the other end with 1000")
+        assert "vite-ping" in advice
+
+    def test_nobody_listens_on_another_machine(self) -> None:
+        error = ConnectionRefusedError()
+        (advice,) = advice_for(parse_websocket_url("ws://other.example:81/"), "tcp", error)
+        assert "port 81 of other.example" in advice
 
     def test_a_server_that_closes_at_once_says_why(self) -> None:
         full = encode_frame(Opcode.CLOSE, close_payload(1013, "too many clients"))
