@@ -165,6 +165,9 @@ def _about_refusal(
         return (*lines, f"Or nothing is at {url.path}: uvicorn answers 403 to a path without a WebSocket.")
     if offered:
         names = ", ".join(offered)
-        token = "a token may be missing: Vite wants ?token= from every page, that is with an Origin"
-        return (f"The server may not know the subprotocol {names}; or {token}.", *lines)
+        return (
+            f"The server may not know the subprotocol {names}; or a token is missing, as Vite wants it "
+            "(?token=) from every page, that is with an Origin.",
+            *lines,
+        )
     return ("A subprotocol or token may be missing: Vite's socket wants --subprotocol vite-hmr.", *lines)
