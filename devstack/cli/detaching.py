@@ -9,7 +9,7 @@ import select
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import typer
@@ -18,17 +18,23 @@ from devstack.cli.launching import Prepared, claims_by_service
 from devstack.console.errors import show_error, wants_color
 from devstack.console.panel import Panel
 from devstack.console.wording import event_lines, own_prefix
-from devstack.core.events import ServiceChanged, StackReady, StackStopping
+from devstack.core.events import Event, ServiceChanged, StackReady, StackStopping
 from devstack.errors import ControlError, DevstackError
 from devstack.supervisor.messages import decode
 
 REDRAW_EVERY = 0.125
 
 
-def run_detached(prepared: Prepared, *, timeout: float, no_color: bool) -> int:
+def run_detached(
+    prepared: Prepared,
+    *,
+    timeout: float,
+    no_color: bool,
+    heard: Callable[[Event], None] = lambda _: None,
+) -> int:
     """Start the daemon with the stack, show its start, and return the exit code once it is up or has failed.
 
-    A failure is returned only when supervisor and guardian are gone, too.
+    A failure is returned only when supervisor and guardian are gone, too. `heard` gets every event.
     """
     daemon, reports = _start_daemon(prepared, timeout)
     is_terminal = sys.stdout.isatty()
@@ -41,7 +47,11 @@ def run_detached(prepared: Prepared, *, timeout: float, no_color: bool) -> int:
             show_error(DevstackError(message["message"], hint=message["hint"]), no_color=no_color)
             daemon.wait()
             return int(message["code"])
-        is_up = view.take(message) or is_up
+        event = decode(message)
+        if event is not None:
+            heard(event)
+            view.take(event)
+            is_up = is_up or isinstance(event, StackReady)
     view.close()
     if is_up:
         # The daemon lives on without us; nobody is to complain that it was not waited for.
@@ -119,20 +129,16 @@ class _View:
             self._panel = Panel(list(self._claims), self._claims, f"devstack · {prepared.stack.mode}")
             self.redraw()
 
-    def take(self, message: dict[str, Any]) -> bool:
-        """Show `message`; say whether the stack is up now."""
-        event = decode(message)
-        if event is None:
-            return False
+    def take(self, event: Event) -> None:
+        """Show `event`."""
         if self._panel is not None:
             self._panel.take(event)
             if isinstance(event, StackReady | StackStopping):
                 self.close()
             elif isinstance(event, ServiceChanged):
                 self.redraw()
-                return False
+                return
         self._say(event_lines(event, self._claims))
-        return isinstance(event, StackReady)
 
     def redraw(self) -> None:
         if self._panel is None:
