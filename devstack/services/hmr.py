@@ -25,7 +25,7 @@ from devstack.services.watched_files import Changes, WatchedFiles, watch_in_thre
 
 HMR_PROTOCOL, PING_PROTOCOL = "vite-hmr", "vite-ping"
 PUT_BACK_SECONDS = 0.1
-"""How long a file may be gone while an editor saves it (delete, then write)."""
+"""How long a file may be gone, or empty, while an editor saves it (delete or cut, then write)."""
 
 FIRST_LOOK_SECONDS = 0.3
 """When the files are looked at once more: a change while the watcher was starting came with no event."""
@@ -94,7 +94,7 @@ class HotReload:
     async def _work(self) -> None:
         while True:
             await self._news.wait()
-            if self._files.has_vanished(self._paths):
+            if self._files.looks_unfinished(self._paths):
                 await asyncio.sleep(PUT_BACK_SECONDS)
             self._news.clear()
             paths, self._paths = self._paths, set()

@@ -7,6 +7,7 @@ import re
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from hashlib import blake2b
 
 from devstack.services.modules import SKIPPED_FOLDERS, ModuleGraph
 from devstack.services.served_files import stamp_of
@@ -85,10 +86,19 @@ class WatchedFiles:
     def _is_folder(self, id_: str) -> bool:
         return os.path.isdir(os.path.join(self._root, *id_[1:].split("/")))
 
-    def has_vanished(self, paths: Iterable[str]) -> bool:
-        """Say whether a known file at one of `paths` is gone: some editors put it back a moment later."""
-        ids = {self.id_of(path) for path in paths}
-        return any(id_ in self.stamps and self._stamp(id_) is None for id_ in ids if id_ is not None)
+    def looks_unfinished(self, paths: Iterable[str]) -> bool:
+        """Say whether a known file at one of `paths` is gone or empty: an editor may be about to write it."""
+        return any(
+            id_ in self.stamps and self._is_gone_or_empty(id_)
+            for id_ in map(self.id_of, paths)
+            if id_ is not None
+        )
+
+    def _is_gone_or_empty(self, id_: str) -> bool:
+        try:
+            return os.path.getsize(os.path.join(self._root, *id_[1:].split("/"))) == 0
+        except OSError:
+            return True
 
     def _accept(self, now: dict[str, int]) -> Changes:
         before, self.stamps = self.stamps, now
@@ -101,8 +111,6 @@ class WatchedFiles:
 
     def fingerprint(self) -> str:
         """Return a text that is the same as long as no file has changed, in this process and the next."""
-        from hashlib import blake2b
-
         text = "\n".join(f"{id_} {stamp}" for id_, stamp in sorted(self.stamps.items()))
         return blake2b(text.encode("utf-8", "surrogateescape"), digest_size=12).hexdigest()
 
