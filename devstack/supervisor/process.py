@@ -53,9 +53,14 @@ def _spawn_posix(service: Service, environment: Mapping[str, str], handover: int
         actions.append((os.POSIX_SPAWN_DUP2, 1, 2))
     else:
         actions += [(os.POSIX_SPAWN_DUP2, theirs, 1), (os.POSIX_SPAWN_DUP2, theirs, 2)]
+    command = service.command
     if handover is not None:
+        from devstack.supervisor.handover import handed_over
+
         actions.append((os.POSIX_SPAWN_DUP2, handover, 3))
-    argv = system.shell_argv(service.command)
+        environment = {**environment, "LISTEN_FDS": "1"}
+        command = handed_over(command)
+    argv = system.shell_argv(command)
     try:
         with _WorkingFolder(service.cwd):
             pid = _posix_spawn(argv, environment, actions, own_session=service.tty)

@@ -34,7 +34,7 @@ from devstack.core.orchestration import StackEvent, advance_stack, initial_state
 from devstack.core.outcome import EndPolicy, Judgement, Verdict, exit_code, judge
 from devstack.core.service import UP_STATES, Service, ServiceState, ServiceStatus
 from devstack.core.stack import Stack
-from devstack.errors import RunDirectoryError
+from devstack.errors import DevstackError, RunDirectoryError
 from devstack.machine import system
 from devstack.machine.process_tree import COOKIE
 from devstack.machine.system import ProcessId
@@ -50,6 +50,7 @@ from devstack.supervisor.signals import hold_signals, listen_for_signals
 
 if TYPE_CHECKING:
     import asyncio
+    import socket
 
     from devstack.supervisor.control_server import ControlServer
 
@@ -106,6 +107,7 @@ class Supervisor:
         self._ended: asyncio.Event | None = None
         self._control_port: int | None = None
         self._token = ""
+        self._sockets: list[socket.socket] = []
         self.output = Output(
             Screen(options.screen),
             run_record.logs_folder(stack.project),
@@ -135,14 +137,41 @@ class Supervisor:
                 name: Runner(service, self._environment(service), self._world)
                 for name, service in self._services.items()
             }
+            self._open_handovers()
             run_record.write_record(self.record())
         except OSError as error:
             self._dismiss_guardian()
             raise run_record.cannot_use(run_record.run_folder(project), error) from error
-        except RunDirectoryError:
+        except DevstackError:
             self._dismiss_guardian()
             raise
         self.post(orchestration.StartWanted(tuple(self._services)))
+
+    def _open_handovers(self) -> None:
+        """Listen for every service that gets its socket from us. Raises ServiceError."""
+        if not any(service.socket for service in self._services.values()):
+            return
+        from devstack.supervisor.handover import open_handover
+
+        for name, service in self._services.items():
+            listening = open_handover(service, self._environment(service))
+            if listening is not None:
+                self._sockets.append(listening)
+                self.runners[name].handover = listening.fileno()
+
+    def _watch_files(self) -> None:
+        """Restart services when their files change."""
+        if not any(service.watch for service in self._services.values()):
+            return
+        from devstack.supervisor.watching import Watching
+
+        Watching(self._services, self._file_changed).start()
+
+    def _file_changed(self, name: str, path: str) -> None:
+        state = self.state.statuses[name].state
+        if not self.is_stopping and state not in (ServiceState.STOPPED, ServiceState.PENDING):
+            self.tell(Notice(f"{os.path.relpath(path, self.stack.project)} changed: restarting {name}"))
+            self.post(orchestration.RestartWanted((name,)))
 
     def _environment(self, service: Service) -> dict[str, str]:
         environment = {**self.stack.environment, **service.env, COOKIE: self._run}
@@ -177,6 +206,7 @@ class Supervisor:
         self.output.connect(loop, self)
         self._world.children.reap()
         loop.call_later(self.options.timeout, self._time_is_up)
+        self._watch_files()
         self._consider()
         await self._ended.wait()
         await self._finish(control)
