@@ -85,7 +85,8 @@ def _read_proc_stat(pid: int) -> ProcessRow | None:
         parent=int(fields[1]),
         group=int(fields[2]),
         session=int(fields[3]),
-        is_zombie=fields[0] in (b"Z", b"X"),
+        # A first thread that has ended shows Z while others still run and hold the process's files open.
+        is_zombie=fields[0] in (b"Z", b"X") and int(fields[17]) <= 1,
     )
 
 
