@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from devstack.checks.exposure import check_exposure
 from devstack.checks.facts import StackFacts
-from devstack.checks.findings import Finding, Level
 from devstack.checks.hmr import check_hmr
 from devstack.checks.impostors import check_claims
 from devstack.checks.websocket_path import check_websocket_paths
+from devstack.core.findings import Finding, Level
 
 
 async def check_contract(facts: StackFacts, *, exposure: Level = Level.WARNING) -> tuple[Finding, ...]:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from devstack.checks.findings import Finding, Level
+from devstack.core.findings import Finding, Level
 
 EXAMPLE_CHECK = "env-example"
 SECRET_CHECK = "browser-secrets"  # noqa: S105 the check's name

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from devstack.checks.attempts import Attempt, Outcome, Target, try_handshake
 from devstack.checks.facts import StackFacts, is_vite
-from devstack.checks.findings import Finding, Level
 from devstack.checks.vite_client import SUBPROTOCOL, ViteClient, read_vite_client
+from devstack.core.findings import Finding, Level
 from devstack.core.ports import PortClaim, Protocol
 from devstack.machine.listeners import Listener
 

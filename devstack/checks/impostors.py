@@ -7,7 +7,7 @@ sibling's; a stranger may have been faster. What counts is whose process holds t
 from __future__ import annotations
 
 from devstack.checks.facts import StackFacts, is_vite
-from devstack.checks.findings import Finding, Level
+from devstack.core.findings import Finding, Level
 from devstack.core.ports import PortClaim
 from devstack.machine.listeners import Listener
 

@@ -11,9 +11,9 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from devstack.checks.findings import Finding, Level
 from devstack.checks.javascript import Setting, read_settings
 from devstack.checks.vite_client import SUBPROTOCOL
+from devstack.core.findings import Finding, Level
 from devstack.core.ports import PortClaim, Protocol
 
 CHECK = "vite-config"

@@ -6,7 +6,7 @@ import json
 import os
 import re
 
-from devstack.checks.findings import Finding, Level
+from devstack.core.findings import Finding, Level
 
 CHECK = "vite-version"
 

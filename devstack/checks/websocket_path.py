@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from devstack.checks.attempts import Attempt, Outcome, Target, try_handshake
 from devstack.checks.facts import StackFacts
-from devstack.checks.findings import Finding, Level
 from devstack.checks.vite_client import SUBPROTOCOL, read_vite_client
+from devstack.core.findings import Finding, Level
 from devstack.core.ports import PortClaim, Protocol
 
 CHECK = "websocket-path"

@@ -12,8 +12,8 @@ from devstack.checks.dotenv_files import (
     compare_with_example,
     find_browser_secrets,
 )
-from devstack.checks.findings import Level
 from devstack.checks.node_dotenv import expand, read_like_dotenv
+from devstack.core.findings import Level
 
 
 def values(**variables: str) -> list[EnvValue]:

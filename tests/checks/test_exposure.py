@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from devstack.checks.exposure import check_exposure, is_exposed
-from devstack.checks.findings import Finding, Level
 from devstack.checks.vite_version import check_vite_version, installed_version
+from devstack.core.findings import Finding, Level
 from tests.checks.vite import VITE, write_project
 from tests.node_project import HandMadeStack, free_run, hand_made_stack, hmr_claim, page_claim, trading_claim
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from devstack.checks.findings import Finding, Level
 from devstack.checks.hmr import check_hmr
 from devstack.checks.vite_client import parse_client
+from devstack.core.findings import Finding, Level
 from tests.checks.vite import VITE, write_project
 from tests.node_project import HandMadeStack, free_run, hand_made_stack, hmr_claim, page_claim
 

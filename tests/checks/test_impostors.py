@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from devstack.checks.findings import Level
 from devstack.checks.impostors import check_claims, find_impostors
+from devstack.core.findings import Level
 from tests.checks.vite import VITE, write_project
 from tests.node_project import free_run, hand_made_stack, page_claim, trading_claim, until
 

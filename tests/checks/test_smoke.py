@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from typing import Any
+
+import pytest
 
 from devstack.checks.smoke import probe_claims
 from devstack.core.check_result import CheckResult
@@ -35,9 +38,11 @@ def service(port: int, protocol: Protocol, name: str = "web", **wishes: Any) -> 
     return Service(name, "true", "/project", claims=(claim,), probes=probes)
 
 
-def results_of(handler: Handler, protocol: Protocol, **wishes: Any) -> tuple[CheckResult, ...]:
+def results_of(
+    handler: Handler, protocol: Protocol, host: str = "127.0.0.1", **wishes: Any
+) -> tuple[CheckResult, ...]:
     async def run() -> tuple[CheckResult, ...]:
-        async with serving(handler) as port:
+        async with serving(handler, host) as port:
             probes = tuple(probe(port) for probe in wishes.pop("probes", ()))
             return await probe_claims(stack_of(service(port, protocol, probes=probes, **wishes)))
 
@@ -131,6 +136,12 @@ def test_one_port_for_page_and_socket_is_asked_for_both() -> None:
     page, websocket = results_of(both, Protocol.HTTP, path="/api/ws", also_ws=True)
     assert (page.ok, websocket.ok) == (True, True)
     assert websocket.name.startswith("websocket ws://localhost:")
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/net/if_inet6"), reason="no IPv6 here")
+@pytest.mark.parametrize("protocol", [Protocol.TCP, Protocol.HTTP])
+def test_a_service_on_ipv6_alone_is_found(protocol: Protocol) -> None:
+    assert result_of(saying(response(200)), protocol, host="::1").ok
 
 
 def test_a_plain_port_is_asked_for_a_connection() -> None:

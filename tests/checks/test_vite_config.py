@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from devstack.checks.findings import Finding, Level
 from devstack.checks.javascript import read_settings
 from devstack.checks.vite_config import ViteConfig, check_vite_config, find_vite_config
+from devstack.core.findings import Finding, Level
 from tests.node_project import EXAMPLE, api_claim, hmr_claim, page_claim, trading_claim
 
 CLAIMS = (page_claim(3000), hmr_claim(3002), api_claim(5000), trading_claim(3001))

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from devstack.checks.findings import Finding, Level
 from devstack.checks.websocket_path import check_websocket_paths
+from devstack.core.findings import Finding, Level
 from tests.checks.vite import VITE, write_project
 from tests.node_project import HandMadeStack, api_claim, free_run, hand_made_stack, page_claim, trading_claim
 
