@@ -225,9 +225,8 @@ class Receiver:
         is_text = self._kind is Opcode.TEXT
         if is_text:
             self._check_utf8(payload, fin)
-        if payload:
-            self._parts.append(payload)
-            self._size += len(payload)
+        self._parts.append(payload)
+        self._size += len(payload)
         if not fin:
             return None
         whole = b"".join(self._parts)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -55,14 +55,21 @@ async def until_ready(
 
     `heard` gets every answer, so that who cancels this knows the last one. There is no limit of its own.
     """
-    pause = FIRST_PAUSE
-    while True:
+    for pause in pauses():
         await asyncio.sleep(pause)
         answer = await ask(probe, hosts=hosts)
         if heard is not None:
             heard(answer)
         if answer.ok:
             return answer
+    raise AssertionError("the pauses never end")
+
+
+def pauses() -> Iterator[float]:
+    """Yield the seconds to wait before each try: short at first, so that ready is seen soon; without end."""
+    pause = FIRST_PAUSE
+    while True:
+        yield pause
         pause = min(pause * PAUSE_GROWTH, LONGEST_PAUSE)
 
 
@@ -100,10 +107,7 @@ async def ask(
 def _begin(question: _Question, host: str, within: float) -> asyncio.Task[ProbeAnswer]:
     """Begin to ask `host`; OSError: nobody listens there, and the machine knows it at once."""
     connection = PlainConnection(host, question.port)
-    task = asyncio.create_task(_ask_one(question, connection, within))
-    # A task that is cancelled before its first step never reaches a `finally` of its own.
-    task.add_done_callback(lambda _: connection.close())
-    return task
+    return asyncio.create_task(_ask_one(question, connection, within))
 
 
 async def _first_ready(

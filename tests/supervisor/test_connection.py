@@ -7,6 +7,7 @@ import errno
 import os
 import socket
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -60,6 +61,44 @@ def test_a_socket_that_met_itself_has_met_nobody_and_leaves_the_port_free() -> N
             _refuse_self(alone)
     with socket.socket() as service:
         service.bind(address)  # not even SO_REUSEADDR is needed
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="others do not let a socket meet itself")
+def test_asking_a_port_of_the_ephemeral_range_again_and_again_never_finds_oneself() -> None:
+    """The system deals out the numbers in turn, so one of these tries gets the very port that it asks."""
+
+    async def ask(port: int) -> bool:
+        try:
+            connection = PlainConnection("127.0.0.1", port)
+        except ConnectionRefusedError:
+            return False
+        try:
+            with pytest.raises(ConnectionRefusedError):
+                await connection.connected()
+        finally:
+            connection.close()
+        return True
+
+    async def met_oneself(port: int) -> bool:
+        for _ in range(60_000):
+            if await ask(port):
+                return True
+        return False
+
+    low, high = map(int, Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split())
+    # Linux deals out every second number to clients, and the others only when those are used up.
+    candidates = range(low + (high - low) // 4 * 2, high, 2)
+    if not asyncio.run(met_oneself(next(port for port in candidates if is_free(port)))):
+        pytest.skip("this system never dealt out the number")
+
+
+def is_free(port: int) -> bool:
+    with socket.socket() as trial:
+        try:
+            trial.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from websockets.asyncio.server import ServerConnection, serve
 
 from devstack.core.service import ProbeKind, ReadinessProbe
 from devstack.core.websocket import Opcode, encode_frame
-from devstack.supervisor.probes import ProbeAnswer, ask, until_ready
+from devstack.supervisor.probes import ProbeAnswer, ask, pauses, until_ready
 from tests.raw_servers import (
     Handler,
     free_port,
@@ -191,6 +192,15 @@ class TestHttp:
         assert time.monotonic() - began < 1.5
 
     @needs_ipv6
+    def test_a_host_that_still_hangs_is_asked_no_more_when_the_other_has_answered(self) -> None:
+        async def run() -> list[asyncio.Task[object]]:
+            async with serving(hanging) as port, serving(saying(response(200)), "::1", port):
+                await ask(http(port))
+                return [task for task in asyncio.all_tasks() if "_ask_one" in repr(task)]
+
+        assert asyncio.run(run()) == []
+
+    @needs_ipv6
     def test_what_answered_badly_is_told_before_what_refused(self) -> None:
         assert answer_of(saying(response(502)), http, "::1") == ProbeAnswer(False, "HTTP 502")
 
@@ -327,6 +337,13 @@ class TestUntilReady:
                     assert not connections_to(port, open_files() - before)
 
         asyncio.run(run())
+
+    def test_the_pauses_grow_and_stay_short(self) -> None:
+        first = list(islice(pauses(), 12))
+        assert first[0] == pytest.approx(0.01)
+        assert first[1] == pytest.approx(0.015)
+        assert sorted(first) == first
+        assert first[-2:] == [0.25, 0.25]
 
     def test_cancelled_between_two_tries_it_ends(self) -> None:
         async def run() -> None:
