@@ -10,7 +10,7 @@ from devstack.errors import UsageError
 
 _URL = re.compile(
     r"(?P<scheme>[a-z][a-z0-9+.-]*)://"
-    r"(?P<host>\[[0-9a-f:.]+(?:%[^\]\s]+)?\]|[^\s/?#@:\[\]]+)(?::(?P<port>[0-9]*))?(?P<path>[/?][^#]*)?",
+    r"(?P<host>\[[0-9a-f:.]+(?:%[^\]\s]+)?\]|[^\s/?#@:\[\]]+)(?::(?P<port>[0-9]{0,9}))?(?P<path>[/?][^#]*)?",
     re.IGNORECASE,
 )
 _DEFAULT_PORTS = {"ws": 80, "wss": 443}
@@ -62,6 +62,6 @@ def _probably_meant(text: str) -> str:
         return "a WebSocket address has no part behind a # (RFC 6455, section 3)"
     if "@" in text and _URL.match(text.replace("@", "")):
         return "a name and password in the address are not sent: leave them out"
-    if _URL.fullmatch(f"ws://{text}") and not text.startswith("/"):
+    if "://" not in text and _URL.fullmatch(f"ws://{text}"):
         return f"write ws://{text}"
     return "an address looks like ws://localhost:3001/api/ws, or wss:// where the server speaks TLS"
