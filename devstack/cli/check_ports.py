@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import typer
 
 from devstack.cli.options import (
@@ -15,9 +17,11 @@ from devstack.cli.options import (
     globals_of,
 )
 from devstack.cli.project import stack_options
-from devstack.core.port_report import PortReport, any_busy
-from devstack.core.stack import Stack
 from devstack.errors import PortTakenError
+
+if TYPE_CHECKING:
+    from devstack.core.port_report import PortReport
+    from devstack.core.stack import Stack
 
 
 def check_ports(
@@ -30,7 +34,7 @@ def check_ports(
     no_color: NoColorOption = False,
     version: VersionOption = False,
 ) -> None:
-    """Show for every port of the stack whether it is free, and who holds it if not.
+    """Show every claimed port: free, or held by whom.
 
     Exit code 3 if a port is taken by somebody else.
     """
@@ -46,6 +50,7 @@ def check_ports(
 
 def _answer_script(mode: str, reports: tuple[PortReport, ...]) -> None:
     from devstack.console.ports_json import show_ports_json
+    from devstack.core.port_report import any_busy
 
     show_ports_json(mode, reports)
     if any_busy(reports):
@@ -56,6 +61,7 @@ def _answer_script(mode: str, reports: tuple[PortReport, ...]) -> None:
 
 def _answer_person(reports: tuple[PortReport, ...], *, no_color: bool) -> None:
     from devstack.console.ports import show_ports
+    from devstack.core.port_report import any_busy
 
     show_ports(reports, no_color=no_color)
     if any_busy(reports):

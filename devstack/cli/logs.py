@@ -31,7 +31,10 @@ def logs(
     no_color: NoColorOption = False,
     version: VersionOption = False,
 ) -> None:
-    """Show the last lines of the running stack's services, in the order in which they came."""
+    """Show the last lines of the services' output.
+
+    Those of several services are in the order in which they came.
+    """
     from devstack.console.log_lines import LogPrinter
     from devstack.supervisor.control_client import connect
     from devstack.supervisor.log_reader import Follower, last_lines

@@ -9,6 +9,7 @@ from typing import Any
 
 import typer
 
+from devstack import __version__
 from devstack.cli.options import NoColorOption, ProjectOption, VersionOption
 from devstack.errors import DevstackError
 
@@ -29,6 +30,8 @@ COMMANDS = (
 )
 """Every command, in the order of the help. Each is a function of that name in a file of that name."""
 
+SETTINGS = {"run": {"ignore_unknown_options": True, "allow_interspersed_args": False}}
+
 
 def _globals(
     project: ProjectOption = None, no_color: NoColorOption = False, version: VersionOption = False
@@ -42,10 +45,11 @@ def _function(command: str) -> Callable[..., Any]:
     return function
 
 
-def build_app(commands: tuple[str, ...] = COMMANDS) -> typer.Typer:
-    """Return the command-line application with these commands.
+def build_app(command: str | None) -> typer.Typer:
+    """Return the command-line application with `command`, or with the mere names and help of all.
 
-    Rich help costs as much as all of typer's import; plain help does not.
+    Typer turns a command's options into objects for half a millisecond a command, and rich help costs as
+    much as all of its import: the list of commands needs neither.
     """
     app = typer.Typer(
         name="devstack",
@@ -56,17 +60,23 @@ def build_app(commands: tuple[str, ...] = COMMANDS) -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
     )
     app.callback()(_globals)
-    settings = {"run": {"ignore_unknown_options": True, "allow_interspersed_args": False}}
-    for command in commands:
-        app.command(command, context_settings=settings.get(command))(_function(command))
+    if command is None:
+        for name in COMMANDS:
+            app.command(name)(_without_options(_function(name)))
+    else:
+        app.command(command, context_settings=SETTINGS.get(command))(_function(command))
     return app
 
 
-def _named_command(arguments: list[str]) -> tuple[str, ...]:
-    """Return the command that `arguments` name, alone, or all where that is not plain to see.
+def _without_options(function: Callable[..., Any]) -> Callable[[], None]:
+    def _listed() -> None: ...
 
-    A command of ten imports nothing of the nine others.
-    """
+    _listed.__doc__ = function.__doc__
+    return _listed
+
+
+def _named_command(arguments: list[str]) -> str | None:
+    """Return the command that `arguments` name, None where they name none that there is."""
     takes_value = False
     for argument in arguments:
         if takes_value:
@@ -74,12 +84,15 @@ def _named_command(arguments: list[str]) -> tuple[str, ...]:
         elif argument in ("-C", "--project"):
             takes_value = True
         elif not argument.startswith("-"):
-            return (argument,) if argument in COMMANDS else COMMANDS
-    return COMMANDS
+            return argument if argument in COMMANDS else None
+    return None
 
 
 def main() -> None:
     """Run the command line; the console script's entry."""
+    if sys.argv[1:] == ["--version"]:
+        typer.echo(f"devstack {__version__}")
+        return
     try:
         build_app(_named_command(sys.argv[1:]))()
     except DevstackError as error:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import typer
 
 from devstack.cli.options import globals_of
 from devstack.config.locate import find_project, project_folder, starting_folder
-from devstack.config.stack import StackOptions
 from devstack.errors import UsageError
+
+if TYPE_CHECKING:
+    from devstack.config.stack import StackOptions
 
 
 def stack_options(
@@ -28,6 +31,8 @@ def stack_options(
     Relative paths count from the folder where the search begins: -C, else the current one. With -f the
     project may be that folder itself, whatever it holds.
     """
+    from devstack.config.stack import StackOptions
+
     start = starting_folder(globals_of(ctx).project, _current_folder())
     if procfile is None:
         project = project_folder(None, start, home=_home(), user_id=_user_id())

@@ -16,5 +16,5 @@ def restart(
     no_color: NoColorOption = False,
     version: VersionOption = False,
 ) -> None:
-    """Restart these services of the running stack; the others are untouched."""
+    """Restart services of the running stack; others go on."""
     ask_for(ctx, "restart", services, timeout)

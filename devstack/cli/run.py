@@ -31,7 +31,7 @@ def run(
     no_color: NoColorOption = False,
     version: VersionOption = False,
 ) -> None:
-    """Run one command with the environment that the services get; its exit code is ours."""
+    """Run one command in the stack's environment and folder."""
     from devstack.config.stack import load_stack
 
     loaded = load_stack(stack_options(ctx, mode=mode, procfile=procfile, env_file=env_file))

@@ -16,5 +16,5 @@ def start(
     no_color: NoColorOption = False,
     version: VersionOption = False,
 ) -> None:
-    """Start these services of the running stack, and what they depend on."""
+    """Start services of the running stack, dependencies first."""
     ask_for(ctx, "start", services, timeout)

@@ -22,7 +22,10 @@ def status(
     no_color: NoColorOption = False,
     version: VersionOption = False,
 ) -> None:
-    """Show state, pid, ports, readiness, uptime, restarts, CPU and memory of every service."""
+    """Show every service of the running stack.
+
+    State, pid, ports, uptime, restarts, exit code, CPU and memory of all of its processes.
+    """
     folder = run_folder_project(ctx)
     plain = globals_of(ctx).no_color
     _show(folder, as_json=json, no_color=plain, clear=False)

@@ -16,5 +16,5 @@ def stop(
     no_color: NoColorOption = False,
     version: VersionOption = False,
 ) -> None:
-    """Stop these services of the running stack; the others are untouched."""
+    """Stop services of the running stack; others go on."""
     ask_for(ctx, "stop", services, timeout)

@@ -55,7 +55,7 @@ def up(
     no_color: NoColorOption = False,
     version: VersionOption = False,
 ) -> None:
-    """Start the stack, wait until every service answers, and show its output."""
+    """Start the stack, wait until it is ready, show its output."""
     from devstack.cli.launching import prepare
 
     options = stack_options(

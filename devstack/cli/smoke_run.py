@@ -1,0 +1,124 @@
+"""One smoke run: preflight, up, ask every claim, down, prove. `devstack smoke` shows what comes of it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from devstack.core.check_result import CheckResult
+from devstack.core.events import Event, ServiceChanged, StackReady, StackStopping
+from devstack.core.service import UP_STATES
+from devstack.errors import DevstackError
+
+if TYPE_CHECKING:
+    from devstack.cli.launching import Prepared
+    from devstack.config.stack import StackOptions
+    from devstack.core.stack import Stack
+    from devstack.supervisor.record import Record
+
+
+@dataclass(slots=True)
+class SmokeRun:
+    """One smoke run: what is to be done, and what has been found so far."""
+
+    options: StackOptions
+    timeout: float
+    ports: str
+    no_color: bool
+    name: str = "devstack smoke"
+    results: list[CheckResult] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+
+    def run(self) -> int:
+        """Return the exit code: 0 only if every result is ok."""
+        from devstack.cli.launching import prepare
+
+        began = time.monotonic()
+        try:
+            prepared = prepare(self.options, ports=self.ports)
+        except DevstackError as error:
+            self._note("preflight", ok=False, detail=error.message, began=began)
+            raise
+        self.name = f"devstack smoke, mode {prepared.stack.mode}"
+        self._note("preflight", ok=True, detail=f"{len(prepared.stack.claims)} ports free", began=began)
+        if self._start(prepared):
+            self._ask(prepared.stack)
+            self._stop(prepared.stack)
+        self._prove(prepared.stack)
+        return 0 if all(result.ok for result in self.results) else 1
+
+    def _note(self, name: str, *, ok: bool, detail: str, began: float) -> None:
+        seconds = round(time.monotonic() - began, 3)
+        self.results.append(CheckResult(name, "devstack.smoke", ok, detail, seconds))
+
+    def _start(self, prepared: Prepared) -> bool:
+        from devstack.cli.detaching import run_detached
+
+        began = time.monotonic()
+        code = run_detached(prepared, timeout=self.timeout, no_color=self.no_color, heard=self.events.append)
+        mode = prepared.stack.mode
+        self.results += [
+            _start_result(service.name, mode, self.events) for service in prepared.stack.services
+        ]
+        ready = next((event.seconds for event in self.events if isinstance(event, StackReady)), None)
+        detail = f"all ready after {ready:.1f} s" if ready is not None else f"exit code {code}"
+        self._note("up", ok=code == 0, detail=detail, began=began)
+        return code == 0
+
+    def _ask(self, stack: Stack) -> None:
+        import asyncio
+
+        from devstack.checks.smoke import probe_claims
+
+        self.results += asyncio.run(probe_claims(stack))
+
+    def _stop(self, stack: Stack) -> None:
+        from devstack.supervisor.record import read_record
+        from devstack.supervisor.stopping import end_dead_run, stop_run
+
+        began = time.monotonic()
+        record = read_record(stack.project)
+        if record is None:
+            self._note("down", ok=False, detail="the supervisor is gone, and its record", began=began)
+            return
+        stop = stop_run if record.is_alive else end_dead_run
+        said: list[str] = []
+        outcome = stop(record, None, said.append)
+        self._note("down", ok=not outcome.left, detail=outcome.what, began=began)
+        self._prove_no_process(record)
+
+    def _prove_no_process(self, record: Record) -> None:
+        from devstack.machine.process_tree import Marks, find_members
+
+        began = time.monotonic()
+        left = [member.row.pid for member in find_members(Marks(cookie=record.run))]
+        detail = f"left: {', '.join(map(str, left))}" if left else "none of the run's processes lives"
+        self._note("no process is left", ok=not left, detail=detail, began=began)
+
+    def _prove(self, stack: Stack) -> None:
+        from devstack.core.port_report import PortState
+        from devstack.machine.preflight import check_claims
+
+        began = time.monotonic()
+        held = [
+            report.claim.port for report in check_claims(stack.claims) if report.state is not PortState.FREE
+        ]
+        detail = f"still held: {', '.join(map(str, held))}" if held else "all free again"
+        self._note("no port is held", ok=not held, detail=detail, began=began)
+
+
+def _start_result(name: str, mode: str, events: list[Event]) -> CheckResult:
+    """Return how the start of one service went, with what is known of it where it failed."""
+    from devstack.console.wording import trouble_lines
+
+    classname = f"devstack.{mode}.{name}"
+    for event in events:
+        if isinstance(event, StackStopping):
+            for trouble in event.troubles:
+                if trouble.name == name:
+                    lines = "\n".join(trouble_lines(trouble, event.seconds))
+                    return CheckResult("ready", classname, False, lines, round(event.seconds, 3))
+        if isinstance(event, ServiceChanged) and event.name == name and event.status.state in UP_STATES:
+            return CheckResult("ready", classname, True, event.status.state.value, round(event.seconds, 3))
+    return CheckResult("ready", classname, False, "was not ready when the stack was stopped")
