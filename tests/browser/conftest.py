@@ -1,4 +1,4 @@
-"""A Chromium or Chrome for the browser tests: one on the PATH, else playwright's own, else they are skipped."""
+"""A browser for the tests: a Chromium or Chrome on the PATH, else playwright's own, else they are skipped."""
 
 from __future__ import annotations
 

@@ -107,9 +107,8 @@ def test_a_module_may_give_a_change_back_to_its_importer(
     site: Services, root: Path, open_tab: Opener
 ) -> None:
     view = 'export const text = "%s"; import.meta.hot.accept(() => import.meta.hot.invalidate("no"));'
-    (root / "main.js").write_text(
-        MAIN.replace('"./view.js", (next) => { if (next) out.textContent = next.text; }', "")
-    )
+    handler = '"./view.js", (next) => { if (next) out.textContent = next.text; }'
+    (root / "main.js").write_text(MAIN.replace(handler, ""))
     (root / "view.js").write_text(view % "one")
     tab = opened(site, open_tab)
     (root / "view.js").write_text(view % "two")
@@ -155,7 +154,8 @@ def test_an_import_of_a_name_made_at_run_time_takes_the_live_module(
 ) -> None:
     (root / "main.js").write_text(
         'import * as view from "./view.js"; const name = "view";'
-        'const same = (await import(`./${name}.js`)) === view; document.querySelector("#out").textContent = same;'
+        "const same = (await import(`./${name}.js`)) === view;"
+        'document.querySelector("#out").textContent = same;'
     )
     tab = opened(site, open_tab)
     tab.wait_until(shows("true"))
