@@ -42,13 +42,10 @@ class Bots:
     def __init__(self, channel: BotChannel) -> None:
         self.channel = channel
         self._listeners: set[Listener] = set()
-        self._started = False
 
-    def start(self) -> None:
-        """Begin to deliver; calling again changes nothing."""
-        if not self._started:
-            self._started = True
-            self.channel.start(self._deliver)
+    async def start(self) -> None:
+        """Begin to deliver."""
+        await self.channel.start(self._deliver)
 
     def join(self, listener: Listener) -> None:
         self._listeners.add(listener)

@@ -53,8 +53,8 @@ class BotChannel(Protocol):
 
     history: History
 
-    def start(self, deliver: Callable[[BotMessage], None]) -> None:
-        """Hand every message from now on to `deliver`; called once, with the event loop running."""
+    async def start(self, deliver: Callable[[BotMessage], None]) -> None:
+        """Hand every message from now on to `deliver`; called once. Then the history is there."""
 
     def publish(self, draft: Draft) -> None:
         """Send a message, or say by `draft.failed` that it was not sent."""
@@ -97,7 +97,7 @@ class MemoryChannel:
         self.history = History(first_seq(_now_ms()))
         self._deliver: Callable[[BotMessage], None] | None = None
 
-    def start(self, deliver: Callable[[BotMessage], None]) -> None:
+    async def start(self, deliver: Callable[[BotMessage], None]) -> None:
         self._deliver = deliver
 
     def publish(self, draft: Draft) -> None:

@@ -16,6 +16,7 @@ from devstack.services.redis_link import BLOCK_SECONDS, connect, failures, persi
 STREAM = "devstack:bots"
 KEPT_IN_STREAM = 1000
 WAITING_DRAFTS = 256
+FIRST_READ_SECONDS = 1.0
 LARGEST_COUNTER = (1 << COUNTER_BITS) - 1
 
 
@@ -29,11 +30,14 @@ class RedisChannel:
         self._drafts: asyncio.Queue[Draft] = asyncio.Queue(WAITING_DRAFTS)
         self._deliver: Callable[[BotMessage], None] = lambda _: None
         self._tasks: list[asyncio.Task[None]] = []
+        self._tried = asyncio.Event()
 
-    def start(self, deliver: Callable[[BotMessage], None]) -> None:
+    async def start(self, deliver: Callable[[BotMessage], None]) -> None:
         self._deliver = deliver
-        read = persist(self._read, lambda: None)
+        read = persist(self._read, self._tried.set)
         self._tasks = [asyncio.create_task(read), asyncio.create_task(self._write())]
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._tried.wait(), FIRST_READ_SECONDS)
 
     def publish(self, draft: Draft) -> None:
         try:
@@ -69,6 +73,7 @@ class RedisChannel:
             self._last_id = "0-0"
             for identity, fields in reversed(newest):
                 self._keep(identity, fields)
+            self._tried.set()
             return
         news = await self._reading.xread({STREAM: self._last_id}, block=int(BLOCK_SECONDS * 1000))
         for _, entries in news or ():

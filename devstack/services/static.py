@@ -149,7 +149,7 @@ class PageApp:
             file.mtime_ns,
             body.plain,
             cache_control=cache,
-            varies=body.gzipped is not None,
+            varies=is_compressible(file.url) and file.size >= WORTH_GZIP,  # said in dev too: the same bytes
         )
 
     def _rewritten(self, scope: Scope, file: ServedFile) -> Representation:

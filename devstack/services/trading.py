@@ -87,7 +87,7 @@ class Trading:
         """Agree with the other processes on the market, if there are any, and begin to deliver messages."""
         if self._sharing is not None:
             await self._sharing.start(self.feed.start_over)
-        self.bots.start()
+        await self.bots.start()
 
     async def stop(self) -> None:
         """Let go of the market's timer and the bot channel."""
