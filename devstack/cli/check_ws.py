@@ -61,7 +61,7 @@ def check_ws(
     no_color: NoColorOption = False,
     version: VersionOption = False,
 ) -> None:
-    """Open a WebSocket as a browser would, ping it, close it, and say at which step it goes wrong.
+    """Try a WebSocket step by step, and say what is wrong.
 
     Exit code 1 if it does, 2 if URL is no WebSocket address.
     """

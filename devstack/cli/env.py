@@ -35,7 +35,7 @@ def env(
     no_color: NoColorOption = False,
     version: VersionOption = False,
 ) -> None:
-    """Show what the files and devstack set for the services, and where each value comes from.
+    """Show every variable that is set, and where it comes from.
 
     Secrets are masked. Of the shell's variables those are shown that replace a file's.
     """
