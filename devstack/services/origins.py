@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
@@ -133,6 +134,7 @@ def parse_origin(text: str) -> tuple[str, str, int] | None:
     return scheme, authority.host, port
 
 
+@lru_cache(maxsize=256)
 def parse_authority(text: str) -> Authority | None:
     """Return the parts of `host[:port]` or `[v6][:port]`, or None where it is malformed."""
     if not text or any(char in "/?#@\\," or char <= " " or char >= "\x7f" for char in text):

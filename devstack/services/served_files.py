@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from urllib.parse import unquote_to_bytes
 
 LONGEST_PATH = 4096
+ON_WINDOWS = os.name == "nt"  # where `ENV~1` may mean `.env`
 FORBIDDEN = frozenset('/\\:"*<>|?')
 """What no segment may contain: separators, and what means something else on Windows (streams, drives)."""
 
@@ -56,18 +57,29 @@ def find_file(root: str, segments: tuple[str, ...]) -> ServedFile | None:
 
     A link is followed as long as it stays below the root and meets no dotfile there.
     """
-    real = os.path.realpath(os.path.join(root, *segments))
-    if not real.startswith(root.rstrip(os.sep) + os.sep):
-        return None
-    if any(part.startswith(".") for part in os.path.relpath(real, root).split(os.sep)):
-        return None
+    path, status = root, None
     try:
-        status = os.stat(real, follow_symlinks=False)
+        for segment in segments:
+            path = f"{path}{os.sep}{segment}"
+            status = os.lstat(path)
+            if stat.S_ISLNK(status.st_mode) or ON_WINDOWS:
+                path = _resolve(root, segments)
+                status = os.lstat(path)
+                break
     except (OSError, ValueError):
         return None
-    if not stat.S_ISREG(status.st_mode):
+    if status is None or not stat.S_ISREG(status.st_mode):
         return None
-    return ServedFile(real, "/" + "/".join(segments), status.st_size, status.st_mtime_ns, stamp_of(status))
+    return ServedFile(path, "/" + "/".join(segments), status.st_size, status.st_mtime_ns, stamp_of(status))
+
+
+def _resolve(root: str, segments: tuple[str, ...]) -> str:
+    """Return what links and short names lead to; FileNotFoundError if that is not to be served."""
+    real = os.path.realpath(os.path.join(root, *segments))
+    below = os.path.relpath(real, root).split(os.sep)
+    if any(part.startswith(".") for part in below):  # `..` leads out, `.` is the root itself
+        raise FileNotFoundError(real)
+    return real
 
 
 def is_folder(root: str, segments: tuple[str, ...]) -> bool:

@@ -7,6 +7,7 @@ import os
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from hashlib import blake2b
 from typing import Protocol
 
@@ -139,7 +140,7 @@ class PageApp:
         cache = IMMUTABLE if self.compress and is_hashed_name(file.url) else REVALIDATE
         if file.size > LARGEST_IN_MEMORY:
             return Representation(kind, etag, file.size, file.mtime_ns, path=file.path, cache_control=cache)
-        body = self.cache.get(file, lambda: self._load(file))
+        body = self.cache.get(file, partial(self._load, file))
         if _use_gzip(scope, body):
             return _gzipped(body, kind, etag, file.mtime_ns, cache)
         return Representation(
@@ -153,19 +154,22 @@ class PageApp:
         )
 
     def _rewritten(self, scope: Scope, file: ServedFile) -> Representation:
-        """Return a file that the server changes; its entity tag is of what is sent, not of the file."""
-        content = self.pages.rewrite(file, read_part(file.path, 0, file.size))
-        etag = f'"{blake2b(content, digest_size=12).hexdigest()}"'
+        """Return a file that the server changes; its entity tag is of what is sent, not of the file.
+
+        Only prod's stays the same as long as the file does: dev's names the versions of other files.
+        """
+        make = partial(self._load, file)
+        body = self.cache.get(file, make) if self.compress else make()
+        etag = f'"{blake2b(body.plain, digest_size=12).hexdigest()}"'
         kind = media_type(file.url)
-        if not self.compress:
-            return Representation(kind, etag, len(content), body=content)
-        body = Body(content, _compressed(content))
         if _use_gzip(scope, body):
             return _gzipped(body, kind, etag, None, REVALIDATE)
-        return Representation(kind, etag, len(content), body=content, varies=body.gzipped is not None)
+        return Representation(kind, etag, len(body.plain), body=body.plain, varies=body.gzipped is not None)
 
     def _load(self, file: ServedFile) -> Body:
         plain = read_part(file.path, 0, file.size)
+        if self.pages.rewrites(file):
+            plain = self.pages.rewrite(file, plain)
         return Body(plain, _compressed(plain) if self.compress and is_compressible(file.url) else None)
 
 
