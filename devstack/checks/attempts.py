@@ -95,6 +95,22 @@ async def fetch(port: int, path: str, *, within: float = WITHIN) -> Response | N
     return answers[0] if answers else None
 
 
+async def reaches(host: str, port: int, *, within: float = WITHIN) -> bool:
+    """Say whether a TCP connection to a numeric address comes about."""
+    try:
+        connection = PlainConnection(host, port)
+    except OSError:
+        return False
+    try:
+        async with asyncio.timeout(within):
+            await connection.connected()
+    except (TimeoutError, OSError):
+        return False
+    finally:
+        connection.close()
+    return True
+
+
 async def _attempt(
     question: Callable[[PlainConnection], Awaitable[Attempt]],
     port: int,

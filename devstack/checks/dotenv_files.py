@@ -69,8 +69,10 @@ def compare_with_example(
                 f"add to .env.example: {', '.join(f'{one.name}=' for one in unknown)}",
             )
         )
-    if not findings and wanted:
-        using = f"; {_names(missing)} left at the default" if missing and have else ""
+    if not findings and wanted and not have:
+        findings.append(Finding(EXAMPLE_CHECK, Level.OK, "no .env file, and .env.example asks for none"))
+    elif not findings and wanted:
+        using = f"; {_names(missing)} left at the default" if missing else ""
         findings.append(Finding(EXAMPLE_CHECK, Level.OK, f".env agrees with .env.example{using}"))
     return tuple(findings)
 

@@ -25,6 +25,7 @@ COMMANDS = (
     "run",
     "check-ws",
     "smoke",
+    "doctor",
     "env",
     "serve",
 )

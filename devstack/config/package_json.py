@@ -1,0 +1,56 @@
+"""What a package.json says of a project: its scripts, what it depends on, and the Node that it wants."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from devstack.config.files import read_text, shown_path
+from devstack.errors import ConfigError
+
+NAME = "package.json"
+
+
+@dataclass(frozen=True, slots=True)
+class PackageJson:
+    """`dependencies` are all kinds together, name → range. What has the wrong type is left out."""
+
+    folder: str
+    scripts: Mapping[str, str] = field(default_factory=dict)
+    dependencies: Mapping[str, str] = field(default_factory=dict)
+    node_range: str = ""
+    main: str = ""
+
+
+def read_package_json(folder: str, project: str = "") -> PackageJson | None:
+    """Return what package.json in `folder` says, or None without one. ConfigError: it is no JSON object."""
+    path = os.path.join(folder, NAME)
+    name = shown_path(path, project or folder)
+    text = read_text(path, name)
+    if text is None:
+        return None
+    try:
+        data = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ConfigError(f"is not JSON: {error.msg}", source=name, line=error.lineno) from None
+    if not isinstance(data, dict):
+        raise ConfigError("is not a JSON object", source=name, line=1)
+    kinds = ("optionalDependencies", "devDependencies", "dependencies")
+    dependencies = {key: value for kind in kinds for key, value in _texts(data.get(kind)).items()}
+    engines, main = _texts(data.get("engines")), data.get("main")
+    return PackageJson(
+        folder,
+        _texts(data.get("scripts")),
+        dependencies,
+        engines.get("node", ""),
+        main if isinstance(main, str) else "",
+    )
+
+
+def _texts(value: Any) -> dict[str, str]:
+    """Return the entries of a JSON object whose values are texts."""
+    entries = value.items() if isinstance(value, dict) else ()
+    return {key: text for key, text in entries if isinstance(text, str)}
