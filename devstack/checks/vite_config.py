@@ -11,36 +11,15 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from devstack.checks.javascript import Setting, read_settings
 from devstack.checks.vite_client import SUBPROTOCOL
 from devstack.core.findings import Finding, Level
 from devstack.core.ports import PortClaim, Protocol
+from devstack.core.vite_config import NAMES, ViteConfig, parse_vite_config
 
 CHECK = "vite-config"
-NAMES = tuple(f"vite.config.{ending}" for ending in ("ts", "mts", "cts", "js", "mjs", "cjs"))
 VITES_OWN_PORT = 5173
 _LOCAL_TARGET = re.compile(r"^(?:https?|wss?)://(?:localhost|127\.0\.0\.1|\[::1\]):(\d+)")
 _WS_TARGET = re.compile(r"^wss?://")
-
-
-@dataclass(frozen=True, slots=True)
-class ViteConfig:
-    """The literal settings of one file; `name` is the file's name, for people."""
-
-    name: str
-    settings: tuple[Setting, ...]
-
-    def get(self, *path: str) -> Setting | None:
-        return next((one for one in self.settings if one.path == path), None)
-
-    def has(self, *path: str) -> bool:
-        """Say whether the file sets `path`, or anything below it."""
-        return any(one.path[: len(path)] == path for one in self.settings)
-
-    def prefixes(self) -> tuple[str, ...]:
-        """Return the prefixes of the variables that reach the page."""
-        prefix = self.get("envPrefix")
-        return (prefix.value,) if prefix is not None and isinstance(prefix.value, str) else ("VITE_",)
 
 
 def find_vite_config(folder: str) -> ViteConfig | None:
@@ -48,7 +27,7 @@ def find_vite_config(folder: str) -> ViteConfig | None:
     for name in NAMES:
         try:
             with open(os.path.join(folder, name), encoding="utf-8-sig", errors="replace") as file:
-                return ViteConfig(name, read_settings(file.read()))
+                return parse_vite_config(name, file.read())
         except FileNotFoundError:
             continue
     return None

@@ -12,10 +12,10 @@ from devstack.core.findings import Finding
 if TYPE_CHECKING:
     from devstack.checks.doctor import Tool
     from devstack.checks.dotenv_files import EnvValue
-    from devstack.checks.vite_config import ViteConfig
     from devstack.config.package_json import PackageJson
     from devstack.config.stack import LoadedStack
     from devstack.core.service import Service
+    from devstack.core.vite_config import ViteConfig
 
 EXAMPLES = (".env.example", ".env.sample", ".env.template")
 

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from devstack.checks.javascript import read_settings
-from devstack.checks.vite_config import ViteConfig, check_vite_config, find_vite_config
+from devstack.checks.vite_config import check_vite_config, find_vite_config
 from devstack.core.findings import Finding, Level
+from devstack.core.javascript import read_settings
+from devstack.core.vite_config import parse_vite_config
 from tests.node_project import EXAMPLE, api_claim, hmr_claim, page_claim, trading_claim
 
 CLAIMS = (page_claim(3000), hmr_claim(3002), api_claim(5000), trading_claim(3001))
@@ -18,7 +19,7 @@ CLAIMS = (page_claim(3000), hmr_claim(3002), api_claim(5000), trading_claim(3001
 
 def check(server: str, command: str = "") -> list[Finding]:
     source = f"export default defineConfig(({{ mode }}) => {{\n return {{ server: {{ {server} }} }} }})"
-    config = ViteConfig("vite.config.ts", read_settings(source))
+    config = parse_vite_config("vite.config.ts", source)
     return [one for one in check_vite_config(config, CLAIMS, command) if one.level is not Level.OK]
 
 
