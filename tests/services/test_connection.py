@@ -57,3 +57,19 @@ def test_the_decision_of_the_page_is_the_same_in_every_row(tmp_path: Path) -> No
     for case, answer in zip(CASES, json.loads(ran.stdout), strict=True):
         told = {key: case[key] for key in ("expect", "error") if key in case}
         assert answer == told, case["name"]
+
+
+@pytest.mark.node
+@pytest.mark.skipif(shutil.which("node") is None, reason="Node.js is not installed")
+def test_the_client_keeps_its_promises_by_a_played_socket_and_clock(tmp_path: Path) -> None:
+    shutil.copy(Path(WEB_ROOT) / "trading-client.js", tmp_path / "trading-client.mjs")
+    shutil.copy(Path(__file__).with_name("trading_client.test.mjs"), tmp_path)
+    ran = subprocess.run(
+        ["node", "--test", "trading_client.test.mjs"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert ran.returncode == 0, ran.stdout

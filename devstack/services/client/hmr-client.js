@@ -3,12 +3,15 @@
 import { HotModules } from "./hot-context.js";
 import { clearError, frameOf, isErrorShown, showError } from "./error-overlay.js";
 
+// These four stand as Vite writes them into its own client, so that whoever reads that one can read this one.
+const importMetaUrl = new URL(import.meta.url);
 const hmrPort = __HMR_PORT__;
+const socketHost = `${null || importMetaUrl.hostname}:${hmrPort}${"/"}`;
 const wsToken = "__WS_TOKEN__";
-const base = "__BASE__";
 
-const here = new URL(import.meta.url);
-const socketUrl = `${here.protocol === "https:" ? "wss" : "ws"}://${here.hostname}:${hmrPort}/`;
+const base = "__BASE__";
+const here = importMetaUrl;
+const socketUrl = `${here.protocol === "https:" ? "wss" : "ws"}://${socketHost}`;
 const SERVICE_RESTART = 1012;
 const FIRST_WAIT = 250;
 const LONGEST_WAIT = 5000;
