@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+import time
+from collections.abc import AsyncIterator, Callable, Hashable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -51,19 +52,14 @@ def api_app(settings: Settings, source: MarketSource | None = None) -> ApiGuard:
 
     Without `source` it has a market of its own, the same one that the trading socket has.
     """
-    sharing = None
-    if source is None:
-        source = market_source(settings)
-        sharing = market_sharing(settings, source)
-    quick = {
-        "/api/health": lambda: answers.health(source.redis),
-        "/api/health/live": answers.probe,
-        "/api/health/ready": answers.probe,
-        "/api/config": lambda: answers.config(settings, source.market),
-        "/api/symbols": lambda: answers.symbols(source.market, Page()),
-        "/api/quotes": lambda: answers.quotes(source, list(source.market.symbols), Page()),
-    }
-    return ApiGuard(_fastapi(settings, source, sharing), policy_for(settings, settings.api_port), quick)
+    market = market_source(settings) if source is None else source
+    sharing = market_sharing(settings, market) if source is None else None
+
+    def moment() -> tuple[Hashable, ...]:
+        """Return what tells two moments apart: the market, its tick, and a tenth of a second."""
+        return market.market.session, market.tick(), int(time.monotonic() * 10)
+
+    return ApiGuard(_fastapi(settings, market, sharing), policy_for(settings, settings.api_port), moment)
 
 
 def run(settings: Settings, announce: Callable[[str], None]) -> None:

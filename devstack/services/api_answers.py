@@ -11,7 +11,7 @@ from devstack.services.feed import MarketSource
 from devstack.services.market import Market
 from devstack.services.settings import PROD, Settings
 from devstack.services.trading import PATH
-from devstack.services.wire import COMPACT, candle_fields, quote_json, symbol_fields, time_text
+from devstack.services.wire import COMPACT, candle_json, quote_json, symbol_fields, time_text
 
 INTERVALS = {"5s": 5, "1m": 60, "5m": 300, "15m": 900, "1h": 3600, "4h": 14_400, "1d": 86_400}
 """Candle intervals and their seconds."""
@@ -79,17 +79,18 @@ def quotes(source: MarketSource, names: list[str], page: Page, seq: int | None =
 def candles(source: MarketSource, name: str, interval: str, before_ms: int | None, limit: int) -> bytes:
     """Return the last `limit` candles that begin before `before_ms`, or now; older ones are on `next`."""
     market, length = source.market, INTERVALS[interval] * 1000
-    now = int(source.clock() * 1000)
+    now = market.time_of(source.tick())
     end = now + 1 if before_ms is None else max(0, min(before_ms, now + 1))
     newest = (end - 1) // length * length
     oldest = max(0, newest - (limit - 1) * length)
     symbol = market.symbols[name]
-    shown = [
-        candle_fields(market.candle_until(name, start, length // 1000, now), symbol)
+    shown = ",".join(
+        candle_json(market.candle_until(name, start, length // 1000, now), symbol)
         for start in range(oldest, newest + 1, length)
-    ]
+    )
     following = None if oldest == 0 else _query(interval=interval, limit=limit, before=time_text(oldest))
-    return encode({"symbol": name, "interval": interval, "candles": shown, "next": following})
+    start = f'{{"symbol":"{name}","interval":"{interval}","candles":[{shown}],"next":'
+    return f"{start}{COMPACT(following)}}}".encode()
 
 
 def _part(names: list[str], page: Page) -> list[str]:

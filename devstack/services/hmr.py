@@ -76,7 +76,7 @@ class HotReload:
         def on_change(paths: set[str]) -> None:
             loop.call_soon_threadsafe(self._note, paths)
 
-        watch_in_thread(self._root, on_change, self._stop)
+        watch_in_thread(self._root, on_change, self._say, self._stop)
         loop.call_later(FIRST_LOOK_SECONDS, self._note, {self._root})
         self._task = asyncio.create_task(self._work())
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from devstack.services.media_types import PAGES, SCRIPTS, extension
 from devstack.services.modules import Module, ModuleGraph, resolve
+from devstack.services.style_syntax import find_style_error
 
 Payload = dict[str, Any]
 
@@ -155,47 +156,58 @@ def _sheets_with(graph: ModuleGraph, changed: str) -> list[str]:
 
 
 def _broken(state: HotState, ids: Iterable[str]) -> dict[str, Payload]:
-    """Return, by changed id, the message about an import of it, or of a missing it, that names nothing."""
+    """Return, by changed id, the message about what is wrong with it."""
     importers = state.graph.importers(state.reached)
     found: dict[str, Payload] = {}
     for id_ in ids:
-        if id_ not in state.reached:
-            continue
-        module = state.graph.module(id_)
-        if module is None:
-            for importer in sorted(importers.get(id_, ())):
-                found[id_] = _missing(state.graph.root, state.graph.module(importer), id_)
-        else:
-            for target in sorted(module.imports):
-                if state.graph.module(target) is None:
-                    found[id_] = _missing(state.graph.root, module, target)
+        message = _style_error(state.graph, id_) if extension(id_) == ".css" else None
+        if message is None and id_ in state.reached:
+            message = _import_error(state.graph, importers, id_)
+        if message is not None:
+            found[id_] = message
     return found
 
 
-def _missing(root: str, importer: Module | None, target: str) -> Payload:
+def _style_error(graph: ModuleGraph, id_: str) -> Payload | None:
+    module = graph.module(id_)
+    error = find_style_error(module.text) if module is not None else None
+    if module is None or error is None:
+        return None
+    return _error(f"{id_}: {error.message}", module, error.at, "devstack:styles")
+
+
+def _import_error(graph: ModuleGraph, importers: dict[str, set[str]], id_: str) -> Payload | None:
+    """Return the message about an import of `id_`, or of `id_` where that is missing, that names nothing."""
+    module = graph.module(id_)
+    if module is not None:
+        missing = [target for target in sorted(module.imports) if graph.module(target) is None]
+        return _missing(module, missing[0]) if missing else None
+    importing = [graph.module(importer) for importer in sorted(importers.get(id_, ()))]
+    return next((_missing(importer, id_) for importer in importing if importer is not None), None)
+
+
+def _missing(importer: Module, target: str) -> Payload:
     """Return the error message for an import of `target`, which is not there, with its place."""
-    if importer is None:
-        return _error(f"{target} is missing", root + target, 1, 1)
-    at = 0
+    at = max(0, importer.text.find(target.rpartition("/")[2]))  # a page has no syntax that was read
     for reference in importer.syntax.imports:
         if resolve(importer.id, reference.specifier) == target:
             at = reference.start
-    line = importer.text.count("\n", 0, at) + 1
-    column = at - (importer.text.rfind("\n", 0, at) + 1) + 1
     text = f"{importer.id} imports {target}, and there is no such file"
-    return _error(text, importer.id, line, column, importer.text)
+    return _error(text, importer, at, "devstack:imports")
 
 
-def _error(message: str, file: str, line: int, column: int, text: str = "") -> Payload:
+def _error(message: str, module: Module, at: int, plugin: str) -> Payload:
+    line = module.text.count("\n", 0, at) + 1
+    column = at - module.text.rfind("\n", 0, at)
     return {
         "type": "error",
         "err": {
             "message": message,
             "stack": "",
-            "id": file,
-            "frame": code_frame(text, line, column),
-            "plugin": "devstack:imports",
-            "loc": {"file": file, "line": line, "column": column},
+            "id": module.id,
+            "frame": code_frame(module.text, line, column),
+            "plugin": plugin,
+            "loc": {"file": module.id, "line": line, "column": column},
         },
     }
 

@@ -32,7 +32,11 @@ def open_listeners(host: str, port: int, inherited: int = 0) -> list[socket.sock
     PortTakenError if somebody else listens there, ConfigError if `host` or the handed-over sockets are wrong.
     """
     handed = inherited_listeners(inherited, port) if inherited else []
-    return handed or [_listen(family, address) for family, address in _addresses(host, port)]
+    listeners = handed or [_listen(family, address) for family, address in _addresses(host, port)]
+    for listener in listeners:
+        # Accepted sockets have it from here; asyncio sets it only where it can tell that the socket is TCP.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listeners
 
 
 def inherited_listeners(count: int, port: int) -> list[socket.socket]:
@@ -69,7 +73,7 @@ def _addresses(host: str, port: int) -> list[tuple[int, tuple[object, ...]]]:
 
 
 def _listen(family: int, address: tuple[object, ...]) -> socket.socket:
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         if sys.platform != "win32":  # there it would let a second process take the port
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -198,7 +198,7 @@ def _read(id_: str, file: ServedFile) -> Module:
     if kind in PAGES:
         return Module(id_, file.stamp, frozenset(_page_imports(id_, text)), text=text)
     styles = (match.group(1) for match in STYLE_IMPORT.finditer(text) if match.group(1))
-    return Module(id_, file.stamp, frozenset(_resolved(id_, map(_style_reference, styles))))
+    return Module(id_, file.stamp, frozenset(_resolved(id_, map(_style_reference, styles))), text=text)
 
 
 def _style_reference(address: str) -> str:

@@ -120,25 +120,38 @@ def _name(id_: str) -> str:
 
 
 def watch_in_thread(
-    root: str, on_change: Callable[[set[str]], None], stop: threading.Event
+    root: str, on_change: Callable[[set[str]], None], say: Callable[[str], None], stop: threading.Event
 ) -> threading.Thread:
-    """Start a thread that calls `on_change` with the paths that changed, until `stop` is set."""
-    from watchfiles import watch
+    """Start a thread that calls `on_change` with the paths that changed, until `stop` is set.
+
+    Where the system's notifications cannot be had (their number is limited), the files are polled instead.
+    """
 
     def run() -> None:
-        changes = watch(
-            root,
-            watch_filter=None,
-            debounce=LONGEST_WAIT_MS,
-            step=STEP_MS,
-            stop_event=stop,
-            rust_timeout=0,
-            raise_interrupt=False,
-            ignore_permission_denied=True,
-        )
-        for batch in changes:
-            on_change({path for _, path in batch})
+        try:
+            _watch(root, on_change, stop, polling=False)
+        except (OSError, RuntimeError) as error:
+            say(f"{root} is polled for changes, for the system does not tell them: {error}")
+            _watch(root, on_change, stop, polling=True)
 
     thread = threading.Thread(target=run, name="watcher", daemon=True)
     thread.start()
     return thread
+
+
+def _watch(root: str, on_change: Callable[[set[str]], None], stop: threading.Event, *, polling: bool) -> None:
+    from watchfiles import watch
+
+    changes = watch(
+        root,
+        watch_filter=None,
+        debounce=LONGEST_WAIT_MS,
+        step=STEP_MS,
+        stop_event=stop,
+        rust_timeout=0,
+        raise_interrupt=False,
+        force_polling=polling or None,
+        ignore_permission_denied=True,
+    )
+    for batch in changes:
+        on_change({path for _, path in batch})

@@ -83,3 +83,9 @@ def quote_json(quote: Quote, at_ms: int) -> str:
 def book_json(book: Book, at_ms: int) -> str:
     """Return an order book as JSON text."""
     return COMPACT(book_fields(book, at_ms))
+
+
+@lru_cache(maxsize=16384)
+def candle_json(candle: Candle, symbol: Symbol) -> str:
+    """Return a candle as JSON text."""
+    return COMPACT(candle_fields(candle, symbol))

@@ -202,6 +202,14 @@ def test_an_import_of_no_file_is_shown_with_its_line_and_goes_away_when_the_file
     tab.wait_until("document.querySelector('vite-error-overlay') === null")
 
 
+def test_a_style_sheet_that_is_not_closed_is_shown_with_its_line(tab: Tab, root: Path) -> None:
+    (root / "style.css").write_text("h1 { color: red }\nh2 {")
+    assert overlay(tab, "file").startswith("/style.css:2:")
+    (root / "style.css").write_text("h1 { color: rgb(0, 128, 0) }")
+    tab.wait_until("getComputedStyle(document.querySelector('h1')).color === 'rgb(0, 128, 0)'")
+    tab.wait_until("document.querySelector('vite-error-overlay') === null")
+
+
 def test_the_overlay_is_hidden_by_escape(tab: Tab, root: Path) -> None:
     (root / "view.js").write_text("const = 1")
     overlay(tab, "message")

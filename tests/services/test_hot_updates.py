@@ -197,3 +197,38 @@ def test_a_change_given_back_to_nobody_reloads_the_page(site: Site) -> None:
     site.write(b_js=SELF)
     site.look()
     assert plan_invalidation(site.state, "/b.js", "/b.js", 7)["type"] == "full-reload"
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "word"),
+    [
+        ("h1 { color: red }\n\nh2 { color: blue", 3, "not closed"),
+        ("h1 { }\n}", 2, "nothing is open"),
+        ("/* never\nended", 1, "comment"),
+        ("h1 {\n content: 'x;\n}", 2, "string"),
+        ("@media (min-width: 1px {\n h1 { } }", 1, "("),
+    ],
+)
+def test_a_style_sheet_that_does_not_close_what_it_opens_is_an_error_with_its_line(
+    site: Site, text: str, line: int, word: str
+) -> None:
+    messages = site.change(style_css=text)
+    assert types(messages) == ["error"]
+    assert messages[0]["err"]["loc"]["line"] == line
+    assert word in messages[0]["err"]["message"]
+    assert types(site.change(style_css="h1 { }")) == ["update"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "h1 { content: '}'; } /* { */ h2 { background: url(a{b.png) }",
+        'a::before { content: "\\"{" }',
+        "@supports (display: grid) { .a\\{b { color: red } }",
+        "[data-x='['] { --y: {a: b}; }",
+        "h1 { background: url( 'a)b.png' ) }",
+    ],
+)
+def test_a_sound_style_sheet_has_no_error(site: Site, text: str) -> None:
+    assert types(site.change(style_css=text)) == ["update"]

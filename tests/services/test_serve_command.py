@@ -42,6 +42,12 @@ def test_a_port_that_is_none_is_exit_4_and_named(name: str, variable: str) -> No
     assert f"{variable}='abc'" in ran.stderr
 
 
+def test_an_origin_that_is_none_is_exit_4_and_shows_one() -> None:
+    ran = serve("hmr", DEVSTACK_ALLOWED_ORIGINS="example.org")
+    assert ran.returncode == 4
+    assert "https://example.org" in ran.stderr
+
+
 def test_a_port_that_is_taken_is_exit_3() -> None:
     with socket.socket() as holder:
         holder.bind(("127.0.0.1", 0))
