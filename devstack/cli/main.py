@@ -26,6 +26,7 @@ COMMANDS = (
     "check-ws",
     "smoke",
     "doctor",
+    "init",
     "env",
     "serve",
 )

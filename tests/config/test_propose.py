@@ -1,0 +1,169 @@
+"""What init proposes, for projects as they are found."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from devstack.config.propose import propose
+from devstack.config.stack import StackOptions, load_stack
+from devstack.core.stack import Stack
+from devstack.errors import ConfigError
+from tests.node_project import EXAMPLE
+
+SEEDS_SCRIPTS = {
+    "dev": 'concurrently "npm:dev:*"',
+    "dev:client": "vite",
+    "dev:server": "tsx watch server/index.ts",
+    "dev:ws": "tsx server/ws.ts",
+    "build": "vite build",
+    "start": "node dist/index.js",
+}
+SEEDS_VITE = "export default { server: { port: 3000, hmr: { port: 3002 } } }"
+
+
+def package(folder: Path, scripts: dict[str, str], **dependencies: str) -> None:
+    folder.mkdir(exist_ok=True)
+    (folder / "package.json").write_text(json.dumps({"scripts": scripts, "dependencies": dependencies}))
+
+
+def files(folder: Path) -> dict[str, str]:
+    return {file.name: file.text for file in propose(str(folder)).files}
+
+
+def lines(folder: Path, name: str = "Procfile.dev") -> list[str]:
+    return [line for line in files(folder)[name].splitlines() if not line.startswith("#")]
+
+
+def written(folder: Path, mode: str = "dev") -> Stack:
+    """Write what is proposed, and read it as devstack does: it has to be right."""
+    for name, text in files(folder).items():
+        (folder / name).write_text(text)
+    return load_stack(StackOptions(str(folder), {}, mode=mode)).stack
+
+
+def ports(stack: Stack) -> dict[str, list[int]]:
+    return {service.name: [claim.port for claim in service.claims] for service in stack.services}
+
+
+def test_the_seeds_own_stack_becomes_the_seeds_own_table(tmp_path: Path) -> None:
+    package(tmp_path, SEEDS_SCRIPTS, vite="^8", ws="^8")
+    (tmp_path / "vite.config.ts").write_text(SEEDS_VITE)
+    (tmp_path / "server").mkdir()
+    (tmp_path / "server" / "ws.ts").write_text("new WebSocketServer({ path: '/api/ws' })")
+    assert lines(tmp_path) == [
+        "frontend: node_modules/.bin/vite --port $FRONTEND_PORT --strictPort",
+        "api: node_modules/.bin/tsx watch server/index.ts",
+        "trading: node_modules/.bin/tsx server/ws.ts",
+    ]
+    assert lines(tmp_path, "Procfile.prod") == ["server: node dist/index.js"]
+    assert ports(written(tmp_path)) == {"frontend": [3000, 3002], "api": [5000], "trading": [3001]}
+    assert ports(written(tmp_path, "prod")) == {"server": [5000]}
+
+
+def test_a_vite_on_its_own_port_gets_that_port_and_no_second_one(tmp_path: Path) -> None:
+    package(tmp_path, {"dev": "vite", "build": "vite build"}, vite="^8")
+    stack = written(tmp_path)
+    assert ports(stack) == {"frontend": [5173]}
+    assert "vite preview --port $PORT" in files(tmp_path)["Procfile.prod"]
+
+
+def test_the_examples_own_files_need_no_toml(tmp_path: Path) -> None:
+    shutil.copy(EXAMPLE / "vite.config.ts", tmp_path)
+    package(tmp_path, {"dev": "vite"}, vite="^8")
+    assert "devstack.toml" not in files(tmp_path)
+    assert lines(tmp_path) == ["frontend: node_modules/.bin/vite"]
+
+
+def test_a_script_of_several_commands_stays_a_script_of_its_runner(tmp_path: Path) -> None:
+    package(tmp_path, {"dev": "prisma generate && next dev"})
+    (tmp_path / "pnpm-lock.yaml").touch()
+    assert lines(tmp_path) == ["web: pnpm run dev"]
+
+
+def test_parts_in_folders_of_their_own_run_there(tmp_path: Path) -> None:
+    package(tmp_path / "client", {"dev": "vite"}, vite="^7")
+    package(tmp_path / "server", {"dev": "nodemon index.js", "start": "node index.js"})
+    stack = written(tmp_path)
+    assert {service.name: Path(service.cwd).name for service in stack.services} == {
+        "frontend": "client",
+        "api": "server",
+    }
+
+
+def test_fastapi_is_found_with_its_module(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text('[project]\nname = "x"\ndependencies = ["fastapi>=0.100"]\n')
+    (tmp_path / "src" / "shop").mkdir(parents=True)
+    (tmp_path / "src" / "shop" / "main.py").write_text("application = FastAPI(title='x')\n")
+    [line] = lines(tmp_path)
+    assert line == "api: python -m uvicorn shop.main:application --host 127.0.0.1 --port $PORT --reload"
+    assert ports(written(tmp_path)) == {"api": [5000]}
+
+
+def test_flask_and_django_are_known(tmp_path: Path) -> None:
+    (tmp_path / "requirements.txt").write_text("Flask==3.0\ngunicorn\n")
+    (tmp_path / "app.py").write_text("app = Flask(__name__)\n")
+    assert lines(tmp_path) == [
+        "api: python -m flask --app app run --host 127.0.0.1 --port $PORT --debug",
+    ]
+    assert lines(tmp_path, "Procfile.prod") == ["web: python -m gunicorn app:app --bind 127.0.0.1:$PORT"]
+    (tmp_path / "manage.py").touch()
+    assert lines(tmp_path) == ["web: python manage.py runserver 127.0.0.1:$PORT"]
+
+
+def test_a_platforms_procfile_is_production_without_its_release(tmp_path: Path) -> None:
+    (tmp_path / "Procfile").write_text("release: ./migrate\nweb: gunicorn app\nworker: celery\n")
+    package(tmp_path, {"dev": "vite"}, vite="^8")
+    assert lines(tmp_path, "Procfile.prod") == ["web: gunicorn app", "worker: celery"]
+    assert lines(tmp_path)[0].startswith("frontend: ")
+
+
+def test_a_database_of_compose_is_a_service_with_its_port(tmp_path: Path) -> None:
+    package(tmp_path, {"dev": "vite"}, vite="^8")
+    (tmp_path / "docker-compose.yml").write_text(
+        "version: '3'\n"
+        "services:\n"
+        "  web:\n"
+        "    build: .\n"
+        "  db:   # the database\n"
+        "    image: postgres:16\n"
+        "    environment:\n"
+        "      - POSTGRES_PASSWORD=x\n"
+        "    ports:\n"
+        "      - '127.0.0.1:5433:5432'\n"
+        '      - "${EXTRA_PORT:-6000}:6000"\n'
+        "volumes:\n"
+        "  data:\n"
+    )
+    assert ports(written(tmp_path))["db"] == [5433, 6000]
+    assert any("builds web" in note for note in propose(str(tmp_path)).notes)
+
+
+def test_secrets_of_env_do_not_reach_the_example(tmp_path: Path) -> None:
+    package(tmp_path, {"dev": "vite"}, vite="^8")
+    (tmp_path / ".env").write_text("API_TOKEN=abc123\nTITLE='two words'\nPORT=7000\n")
+    example = files(tmp_path)[".env.example"]
+    assert "API_TOKEN=\n" in example
+    assert "TITLE='two words'" in example
+    assert "abc123" not in example
+
+
+def test_services_of_one_name_are_told_apart(tmp_path: Path) -> None:
+    package(tmp_path, {"dev": "concurrently 'npm:dev:*'", "dev:server": "node a.js", "dev:api": "node b.js"})
+    assert [line.partition(":")[0] for line in lines(tmp_path)] == ["api", "api-2"]
+
+
+@pytest.mark.parametrize("name", ["package.json", "pyproject.toml"])
+def test_a_wrong_file_is_named(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("{ not right")
+    with pytest.raises(ConfigError) as raised:
+        propose(str(tmp_path))
+    assert raised.value.source == name
+
+
+def test_an_empty_folder_is_told_what_was_looked_for(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"package\.json"):
+        propose(str(tmp_path))
