@@ -1,7 +1,7 @@
 """The trading socket's messages, as docs/trading-protocol.md has them: what a client may say, checked.
 
-pydantic checks; it is imported with this file, so the trading service imports this file when the first
-message comes and not at its start.
+pydantic checks; it is imported with this file, so the trading service imports this file a moment after its
+start, or when the first message comes.
 """
 
 from __future__ import annotations

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from devstack.services.asgi import Receive, Scope, Send, run_lifespan
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 PATH = "/api/ws"
 SWEEPS_PER_HEARTBEAT = 4
 SILENT_HEARTBEATS = 3
+WARM_UP_AFTER = 1.0
+"""Seconds after the start, when the rest of the stack has started too."""
 
 
 class Trading:
@@ -44,6 +48,7 @@ class Trading:
         self.bots = Bots(channel)
         self._clients: set[Client] = set()
         self._sweeper: asyncio.TimerHandle | None = None
+        self._warming: asyncio.TimerHandle | None = None
         self._addresses = AddressBuckets(limits.connects_per_second, limits.connect_burst)
 
     def admits(self, address: str) -> bool:
@@ -88,15 +93,23 @@ class Trading:
         if self._sharing is not None:
             await self._sharing.start(self.feed.start_over)
         await self.bots.start()
+        self._warming = asyncio.get_running_loop().call_later(WARM_UP_AFTER, _warm_up)
 
     async def stop(self) -> None:
         """Let go of the market's timer and the bot channel."""
         self.feed.close()
+        if self._warming is not None:
+            self._warming.cancel()
         if self._sweeper is not None:
             self._sweeper.cancel()
         await self.bots.channel.close()
         if self._sharing is not None:
             await self._sharing.stop()
+
+
+def _warm_up() -> None:
+    """Import what checks messages, beside the event loop: at the start it would double the time."""
+    threading.Thread(target=import_module, args=("devstack.services.protocol",), daemon=True).start()
 
 
 class TradingApp:

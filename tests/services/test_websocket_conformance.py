@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import random
 from collections.abc import Iterator
 
 import pytest
@@ -277,3 +279,21 @@ def test_a_peer_that_answers_pings_stays() -> None:
                 raw.send(client_frame(PONG, frame.payload))
         raw.say(type="ping", id="still here")
         assert raw.message("pong")["id"] == "still here"
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_whatever_bytes_come_the_service_lives_and_writes_no_traceback(trading: Running, seed: int) -> None:
+    chance = random.Random(seed)
+    for _ in range(20):
+        with RawSocket(trading.port) as raw:
+            raw.shake_hands()
+            noise = bytearray(chance.randbytes(chance.randrange(1, 400)))
+            for place in range(0, len(noise) - 1, 40):  # often a sound beginning of a frame
+                noise[place : place + 2] = bytes((chance.choice((0x81, 0x01, 0x80, 0x89, 0x88)), 0x84))
+            with contextlib.suppress(ConnectionError):
+                raw.send(bytes(noise))
+    with RawSocket(trading.port) as raw:
+        raw.shake_hands()
+        raw.say(type="ping", id=seed)
+        assert raw.message("pong")["id"] == seed
+    assert trading.complaints() == ""
