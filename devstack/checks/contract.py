@@ -7,6 +7,7 @@ from devstack.checks.facts import StackFacts
 from devstack.checks.hmr import check_hmr
 from devstack.checks.impostors import check_claims
 from devstack.checks.websocket_path import check_websocket_paths
+from devstack.core.check_result import CheckResult
 from devstack.core.findings import Finding, Level
 
 
@@ -22,3 +23,13 @@ async def check_contract(facts: StackFacts, *, exposure: Level = Level.WARNING) 
         *await check_websocket_paths(facts),
         *check_exposure(facts, level=exposure),
     )
+
+
+def result_of(finding: Finding, mode: str, seconds: float = 0.0) -> CheckResult:
+    """Return a finding as smoke's table, JUnit and annotations take it; a warning is no failure."""
+    name = f"{finding.check} {finding.port}" if finding.port is not None else finding.check
+    lines = [finding.what]
+    if finding.level is not Level.OK:
+        lines += [line for line in (finding.why, finding.what_to_do) if line]
+    classname = f"devstack.{mode}.{finding.service or 'stack'}"
+    return CheckResult(name, classname, finding.level is not Level.ERROR, "\n".join(lines), round(seconds, 3))

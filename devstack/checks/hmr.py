@@ -54,9 +54,14 @@ def _target(client: ViteClient) -> Target:
 
 
 def _stranger(claim: PortClaim, client: ViteClient, facts: StackFacts) -> Listener | None:
-    """Return who listens on the hot-reload port instead of the service that serves the page."""
+    """Return who listens on the hot-reload port instead of the service that should.
+
+    That is the one that serves the page or, as with the built-in services, the one that claims the port.
+    """
+    claimed = facts.claim_on(client.port)
+    rightful = {claim.service, claimed.service if claimed and claimed.subprotocol == SUBPROTOCOL else ""}
     listeners = facts.listeners_on(client.port)
-    if any(facts.service_of(one) == claim.service for one in listeners):
+    if any(facts.service_of(one) in rightful for one in listeners):
         return None
     return next(iter(listeners), None)
 

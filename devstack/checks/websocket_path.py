@@ -20,7 +20,7 @@ OTHER_PATHS = ("/", "/ws", "/api/ws", "/socket")
 
 async def check_websocket_paths(facts: StackFacts) -> tuple[Finding, ...]:
     """Return a finding for each hop, and one for each socket that says whether a foreign page gets in."""
-    pages = [claim for claim in facts.stack.claims if await _is_vite(claim)]
+    pages = [claim for claim in facts.stack.claims if await _serves_page(claim)]
     findings: list[Finding] = []
     for claim in facts.stack.claims:
         if not _is_socket(claim):
@@ -31,7 +31,8 @@ async def check_websocket_paths(facts: StackFacts) -> tuple[Finding, ...]:
         findings.append(await _judge_direct(claim, direct, origin))
         if direct.is_open:
             findings.append(await _judge_foreign(claim))
-        findings += [await _judge_proxy(claim, page, direct, facts) for page in pages]
+        proxies = [page for page in pages if _has_proxy(page, facts)]
+        findings += [await _judge_proxy(claim, page, direct, facts) for page in proxies]
     return tuple(findings)
 
 
@@ -40,8 +41,15 @@ def _is_socket(claim: PortClaim) -> bool:
     return is_ws and claim.subprotocol != SUBPROTOCOL
 
 
-async def _is_vite(claim: PortClaim) -> bool:
+async def _serves_page(claim: PortClaim) -> bool:
+    """Say whether a dev server with hot reload answers there: the page comes from it."""
     return claim.protocol is Protocol.HTTP and await read_vite_client(claim.port) is not None
+
+
+def _has_proxy(page: PortClaim, facts: StackFacts) -> bool:
+    """Say whether it is Vite; the built-in frontend, with hot reload as a service of its own, has no proxy."""
+    hot = [claim.service for claim in facts.stack.claims if claim.subprotocol == SUBPROTOCOL]
+    return not hot or page.service in hot
 
 
 async def _judge_direct(claim: PortClaim, attempt: Attempt, origin: str) -> Finding:

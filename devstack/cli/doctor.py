@@ -67,13 +67,10 @@ def _examine_running(stack: Stack, record: Record) -> tuple[Finding, ...]:
 
     from devstack.checks.contract import check_contract
     from devstack.checks.doctor import check_firewall, with_ports
-    from devstack.checks.facts import gather_facts
-    from devstack.machine.process_tree import Marks
+    from devstack.cli.running_facts import facts_of_run
 
     running = with_ports(stack, {service.name: service.ports for service in record.services})
-    ours = [process.pid for process in (record.supervisor, record.guardian) if process]
-    groups = {service.process.pid: service.name for service in record.services if service.process}
-    facts = gather_facts(running, Marks(cookie=record.run, groups=groups), ours)
+    facts = facts_of_run(running, record)
 
     async def examine() -> tuple[Finding, ...]:
         return *await check_contract(facts), *await check_firewall(facts)

@@ -44,6 +44,7 @@ class SmokeRun:
         self._note("preflight", ok=True, detail=f"{len(prepared.stack.claims)} ports free", began=began)
         if self._start(prepared):
             self._ask(prepared.stack)
+            self._compare(prepared.stack)
             self._stop(prepared.stack)
         self._prove(prepared.stack)
         return 0 if all(result.ok for result in self.results) else 1
@@ -72,6 +73,23 @@ class SmokeRun:
         from devstack.checks.smoke import probe_claims
 
         self.results += asyncio.run(probe_claims(stack))
+
+    def _compare(self, stack: Stack) -> None:
+        """Compare what the stack claims with what is; a listener that nobody declared fails here."""
+        import asyncio
+
+        from devstack.checks.contract import check_contract, result_of
+        from devstack.cli.running_facts import facts_of_run
+        from devstack.core.findings import Level
+        from devstack.supervisor.record import running_record
+
+        record = running_record(stack.project)
+        if record is None:
+            return  # that it is gone is for the stop to say
+        began = time.monotonic()
+        findings = asyncio.run(check_contract(facts_of_run(stack, record), exposure=Level.ERROR))
+        seconds = (time.monotonic() - began) / max(len(findings), 1)
+        self.results += [result_of(finding, stack.mode, seconds) for finding in findings]
 
     def _stop(self, stack: Stack) -> None:
         from devstack.supervisor.record import read_record
