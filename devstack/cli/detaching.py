@@ -12,8 +12,6 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import typer
-
 from devstack.cli.launching import Prepared, claims_by_service
 from devstack.console.errors import show_error, wants_color
 from devstack.console.panel import Panel
@@ -146,7 +144,7 @@ class _View:
         size = os.get_terminal_size(sys.stdout.fileno())
         text = self._panel.text((size.columns, size.lines), color=self._color)
         erase = f"\r\x1b[{self._drawn}A\x1b[J" if self._drawn else ""
-        typer.echo(erase + text, nl=False, color=True)
+        _show(erase + text)
         self._drawn = text.count("\n")
 
     def close(self) -> None:
@@ -156,4 +154,9 @@ class _View:
 
     def _say(self, lines: list[str]) -> None:
         for line in lines:
-            typer.echo(f"{self._prefix}{line}", color=True)
+            _show(f"{self._prefix}{line}\n")
+
+
+def _show(text: str) -> None:
+    sys.stdout.buffer.write(text.encode("utf-8", "replace"))
+    sys.stdout.buffer.flush()

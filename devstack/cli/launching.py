@@ -28,7 +28,7 @@ class Prepared:
     notes: tuple[str, ...]
 
 
-def prepare(options: StackOptions, *, ports: str) -> Prepared:
+def prepare(options: StackOptions, *, ports: str, no_color: bool = False) -> Prepared:
     """Read the files, take the lock, end what a killed supervisor left, and check the ports.
 
     `ports` is `plan` (the claims as they are) or `auto` (each on a free port). Raises ConfigError,
@@ -47,7 +47,7 @@ def prepare(options: StackOptions, *, ports: str) -> Prepared:
         if ports == "auto":
             loaded, moved = move_ports(options, loaded)
             notes += moved
-        refuse_taken_ports(loaded.stack)
+        refuse_taken_ports(loaded.stack, no_color=no_color)
     except BaseException:
         os.close(lock)
         raise
@@ -96,7 +96,7 @@ def move_ports(options: StackOptions, loaded: LoadedStack) -> tuple[LoadedStack,
     return moved, lines
 
 
-def refuse_taken_ports(stack: Stack) -> None:
+def refuse_taken_ports(stack: Stack, *, no_color: bool) -> None:
     """Raise PortTakenError, the table shown, if a port of `stack` is held by anybody."""
     from devstack.core.port_report import any_busy
     from devstack.machine.preflight import check_claims
@@ -105,14 +105,14 @@ def refuse_taken_ports(stack: Stack) -> None:
         return
     reports = check_claims(stack.claims, project=stack.project)
     if any_busy(reports):
-        _show_taken(reports)
+        _show_taken(reports, no_color=no_color)
 
 
-def _show_taken(reports: Sequence[PortReport]) -> None:
+def _show_taken(reports: Sequence[PortReport], *, no_color: bool) -> None:
     from devstack.console.port_owners import taken_message
     from devstack.console.ports import show_ports
 
-    show_ports(reports, no_color=False, to_stderr=True)
+    show_ports(reports, no_color=no_color, to_stderr=True)
     raise PortTakenError(taken_message(reports), hint="nothing was started")
 
 

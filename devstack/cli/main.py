@@ -3,102 +3,36 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
-from importlib import import_module
-from typing import Any
-
-import typer
 
 from devstack import __version__
-from devstack.cli.options import NoColorOption, ProjectOption, VersionOption
 from devstack.errors import DevstackError
 
-COMMANDS = (
-    "up",
-    "down",
-    "check-ports",
-    "status",
-    "logs",
-    "restart",
-    "stop",
-    "start",
-    "run",
-    "check-ws",
-    "smoke",
-    "doctor",
-    "init",
-    "env",
-    "serve",
-)
-"""Every command, in the order of the help. Each is a function of that name in a file of that name."""
-
-SETTINGS = {"run": {"ignore_unknown_options": True, "allow_interspersed_args": False}}
-
-
-def _globals(
-    project: ProjectOption = None, no_color: NoColorOption = False, version: VersionOption = False
-) -> None:
-    """Start, watch and stop a development stack of several processes."""
-
-
-def _function(command: str) -> Callable[..., Any]:
-    name = command.replace("-", "_")
-    function: Callable[..., Any] = getattr(import_module(f"devstack.cli.{name}"), name)
-    return function
-
-
-def build_app(command: str | None) -> typer.Typer:
-    """Return the command-line application with `command`, or with the mere names and help of all.
-
-    Typer turns a command's options into objects for half a millisecond a command, and rich help costs as
-    much as all of its import: the list of commands needs neither.
-    """
-    app = typer.Typer(
-        name="devstack",
-        add_completion=False,
-        no_args_is_help=True,
-        rich_markup_mode=None,
-        pretty_exceptions_enable=False,
-        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
-    )
-    app.callback()(_globals)
-    if command is None:
-        for name in COMMANDS:
-            app.command(name)(_without_options(_function(name)))
-    else:
-        app.command(command, context_settings=SETTINGS.get(command))(_function(command))
-    return app
-
-
-def _without_options(function: Callable[..., Any]) -> Callable[[], None]:
-    def _listed() -> None: ...
-
-    _listed.__doc__ = function.__doc__
-    return _listed
-
-
-def _named_command(arguments: list[str]) -> str | None:
-    """Return the command that `arguments` name, None where they name none that there is."""
-    takes_value = False
-    for argument in arguments:
-        if takes_value:
-            takes_value = False
-        elif argument in ("-C", "--project"):
-            takes_value = True
-        elif not argument.startswith("-"):
-            return argument if argument in COMMANDS else None
-    return None
+PLAIN_UPS = {("up",): False, ("up", "-d"): True}
+"""Command lines without anything to parse, and whether they detach: docs/decisions/0007-plain-up.md."""
 
 
 def main() -> None:
     """Run the command line; the console script's entry."""
-    if sys.argv[1:] == ["--version"]:
-        typer.echo(f"devstack {__version__}")
-        return
+    arguments = tuple(sys.argv[1:])
     try:
-        build_app(_named_command(sys.argv[1:]))()
+        _run(arguments)
     except DevstackError as error:
         from devstack.console.errors import show_error
 
-        show_error(error, no_color="--no-color" in sys.argv)
+        show_error(error, no_color="--no-color" in arguments)
         sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _run(arguments: tuple[str, ...]) -> None:
+    if arguments == ("--version",):
+        sys.stdout.write(f"devstack {__version__}\n")
+    elif arguments in PLAIN_UPS:
+        from devstack.cli.up_run import UpRequest, run_up
+
+        run_up(UpRequest(detach=PLAIN_UPS[arguments]))
+    else:
+        from devstack.cli.app import build_app, named_command
+
+        build_app(named_command(list(arguments)))()

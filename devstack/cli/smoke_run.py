@@ -36,7 +36,7 @@ class SmokeRun:
 
         began = time.monotonic()
         try:
-            prepared = prepare(self.options, ports=self.ports)
+            prepared = prepare(self.options, ports=self.ports, no_color=self.no_color)
         except DevstackError as error:
             self._note("preflight", ok=False, detail=error.message, began=began)
             raise

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from typing import Annotated
 
 import typer
@@ -17,8 +15,6 @@ from devstack.cli.options import (
     VersionOption,
     globals_of,
 )
-from devstack.cli.project import stack_options
-from devstack.errors import UsageError
 
 
 def up(
@@ -56,42 +52,21 @@ def up(
     version: VersionOption = False,
 ) -> None:
     """Start the stack, wait until it is ready, show its output."""
-    from devstack.cli.launching import prepare
+    from devstack.cli.up_run import UpRequest, run_up
 
-    options = stack_options(
-        ctx, mode=mode, procfile=procfile, env_file=env_file, services=services or (), scale=scale or ()
-    )
-    if detach and (abort_on_exit or exit_code_from):
-        raise UsageError("--abort-on-exit and --exit-code-from are for a stack in the foreground, not for -d")
-    prepared = prepare(options, ports=ports)
-    _check_exit_code_from(exit_code_from, [service.name for service in prepared.stack.services])
-    plain = globals_of(ctx).no_color
-    if detach:
-        from devstack.cli.detaching import run_detached
-
-        code = run_detached(prepared, timeout=timeout, no_color=plain)
-    else:
-        from devstack.cli.foreground import run_in_foreground
-
-        code = run_in_foreground(
-            prepared,
+    run_up(
+        UpRequest(
+            start=globals_of(ctx).project,
+            no_color=globals_of(ctx).no_color,
+            services=tuple(services or ()),
+            mode=mode,
+            detach=detach,
             timeout=timeout,
-            no_color=plain,
+            ports=ports,
+            scale=tuple(scale or ()),
             abort_on_exit=abort_on_exit,
             exit_code_from=exit_code_from,
+            procfile=procfile,
+            env_file=env_file,
         )
-    _leave(code)
-
-
-def _check_exit_code_from(name: str | None, names: list[str]) -> None:
-    if name is not None and name not in names:
-        raise UsageError(
-            f"--exit-code-from {name}: no such service in this stack", hint=f"it has {', '.join(names)}"
-        )
-
-
-def _leave(code: int) -> None:
-    """End at once: all is closed, and taking the interpreter apart would take longer than the stop did."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)
+    )

@@ -1,0 +1,74 @@
+"""Runs a stack as `devstack up` was asked to. Knows nothing of typer: a plain `up` has nothing to parse."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from typing import NoReturn
+
+from devstack.cli.launching import prepare
+from devstack.cli.stack_options import options_from
+from devstack.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class UpRequest:
+    """What the command line asks of `up`. `start` is -C's folder, None for the current one."""
+
+    start: str | None = None
+    no_color: bool = False
+    services: tuple[str, ...] = ()
+    mode: str | None = None
+    detach: bool = False
+    timeout: float = 60.0
+    ports: str = "plan"
+    scale: tuple[str, ...] = ()
+    abort_on_exit: bool = False
+    exit_code_from: str | None = None
+    procfile: str | None = None
+    env_file: str | None = None
+
+
+def run_up(request: UpRequest) -> NoReturn:
+    """Run the stack and end with its exit code. Raises DevstackError where nothing was started."""
+    if request.detach and (request.abort_on_exit or request.exit_code_from):
+        raise UsageError("--abort-on-exit and --exit-code-from are for a stack in the foreground, not for -d")
+    options = options_from(
+        request.start,
+        mode=request.mode,
+        procfile=request.procfile,
+        env_file=request.env_file,
+        services=request.services,
+        scale=request.scale,
+    )
+    prepared = prepare(options, ports=request.ports, no_color=request.no_color)
+    _check_exit_code_from(request.exit_code_from, [service.name for service in prepared.stack.services])
+    if request.detach:
+        from devstack.cli.detaching import run_detached
+
+        _leave(run_detached(prepared, timeout=request.timeout, no_color=request.no_color))
+    from devstack.cli.foreground import run_in_foreground
+
+    code = run_in_foreground(
+        prepared,
+        timeout=request.timeout,
+        no_color=request.no_color,
+        abort_on_exit=request.abort_on_exit,
+        exit_code_from=request.exit_code_from,
+    )
+    _leave(code)
+
+
+def _check_exit_code_from(name: str | None, names: list[str]) -> None:
+    if name is not None and name not in names:
+        raise UsageError(
+            f"--exit-code-from {name}: no such service in this stack", hint=f"it has {', '.join(names)}"
+        )
+
+
+def _leave(code: int) -> NoReturn:
+    """End at once: all is closed, and taking the interpreter apart would take longer than the stop did."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
