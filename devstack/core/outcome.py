@@ -47,11 +47,17 @@ def judge(
         return Judgement(Verdict.ABORTED, ended)
     if failed and (not was_ready or policy.crash_loop_ends):
         return Judgement(Verdict.FAILED, failed)
-    if not was_ready and all(status.state in UP_STATES for status in statuses.values()):
+    if not was_ready and not not_up(statuses):
         return Judgement(Verdict.READY)
     if was_ready and at_rest:
         return Judgement(Verdict.ENDED, failed)
     return Judgement(Verdict.GOES_ON)
+
+
+def not_up(statuses: Mapping[str, ServiceStatus]) -> tuple[str, ...]:
+    """Return the services for which `up` still waits. One that somebody stopped meanwhile is none of them."""
+    done = UP_STATES | {ServiceState.STOPPED}
+    return tuple(name for name, status in statuses.items() if status.state not in done)
 
 
 def ended_first(statuses: Mapping[str, ServiceStatus], policy: EndPolicy) -> tuple[str, ...]:

@@ -26,6 +26,9 @@ class ServiceState(StrEnum):
 RUNNING_STATES = frozenset({ServiceState.STARTING, ServiceState.READY, ServiceState.UNREADY})
 """States in which a process runs and is meant to."""
 
+OCCUPIED_STATES = RUNNING_STATES | {ServiceState.STOPPING}
+"""States in which a process, or what it left in its group, may live: nothing may be spawned."""
+
 ENDED_STATES = frozenset({ServiceState.STOPPED, ServiceState.FAILED, ServiceState.EXITED})
 """States that only a new wish leaves."""
 
@@ -110,6 +113,11 @@ class ReadinessProbe:
     body: str | None = None  # http: text that the body must contain
     first_message: str | None = None  # ws: text that the first message must contain
 
+    @property
+    def is_repeated(self) -> bool:
+        """Say whether it is asked again after ready; a line that came and a second that passed stay so."""
+        return self.every is not None and self.kind not in (ProbeKind.ALIVE, ProbeKind.LOG)
+
 
 @dataclass(frozen=True, slots=True)
 class Service:
@@ -173,18 +181,28 @@ class Stopped(StrEnum):
 class ServiceStatus:
     """All that the lifecycle remembers of one service. Times are seconds of a monotonic clock.
 
-    `wanted` is the user's wish, apart from what is. `epoch` counts entered states: a timer or a probe
-    of an earlier epoch is stale. `pid` is the living main process; `occupied` says that it, or what it
-    left in its process group, may still live, so that nothing may be spawned.
+    `wanted` says that it is meant to run, apart from what is. `epoch` counts entered states: a timer, a probe
+    or a `Cleared` of an earlier epoch is stale. `processes` counts its processes and is the number of the
+    latest: what is said of an earlier one is stale. `pid` is the living main process. `failures` in a row
+    lengthen the backoff; `restart_times` are the restarts that count against the limit.
     """
 
     state: ServiceState = ServiceState.PENDING
     wanted: bool = False
     epoch: int = 0
+    processes: int = 0
     pid: int | None = None
-    occupied: bool = False
     stopped: Stopped = Stopped.ASKED
     exit: ExitStatus | None = None
     failures: int = 0
-    restarts: int = 0
     restart_times: tuple[float, ...] = ()
+
+    @property
+    def restarts(self) -> int:
+        """How often it was started again."""
+        return max(self.processes - 1, 0)
+
+    @property
+    def awaits_process(self) -> bool:
+        """Say whether its process was asked for, and nothing is known of it yet."""
+        return self.state in OCCUPIED_STATES and self.pid is None and self.exit is None

@@ -7,7 +7,6 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from devstack.core.lifecycle import is_repeated
 from devstack.core.service import ExitStatus, ProbeKind, ReadinessProbe, Service
 from devstack.machine import system
 from devstack.supervisor.children import Children
@@ -55,7 +54,7 @@ class Readiness:
 
     async def until_unready(self) -> None:
         """Ask the probes that are to be repeated, each in its rhythm; return when one answers badly."""
-        repeated = [probe for probe in self.service.probes if is_repeated(probe)]
+        repeated = [probe for probe in self.service.probes if probe.is_repeated]
         tasks = [asyncio.create_task(self._until_unready(probe)) for probe in repeated]
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)

@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, assert_never
 
-from devstack.core import lifecycle
-from devstack.core.lifecycle import Action, Event
+from devstack.core import service_events
 from devstack.core.service import ExitStatus, ProbeKind, Service, ServiceState, ServiceStatus
+from devstack.core.service_events import Action, Event
 from devstack.machine import system
 from devstack.machine.system import ProcessId
 from devstack.supervisor.children import Children
@@ -49,6 +49,7 @@ class Runner:
         self._pipe: ServicePipe | None = None
         self._group = 0
         self._state = ServiceState.PENDING
+        self._ending = 0  # the epoch of the latest Terminate or Kill
         self._timer: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
         self._readiness: Readiness | None = None
@@ -77,19 +78,19 @@ class Runner:
 
     def perform(self, action: Action) -> None:
         """Do `action`. What needs the event loop waits until it runs."""
-        if self._world.loop is None and not isinstance(action, lifecycle.Spawn):
+        if self._world.loop is None and not isinstance(action, service_events.Spawn):
             self._deferred.append(action)
             return
         match action:
-            case lifecycle.Spawn():
-                self._spawn()
-            case lifecycle.Terminate():
-                self._signal(system.signal_number(self.service.stop.signal) or int(signal.SIGTERM))
-            case lifecycle.Kill():
-                self._signal(system.KILL_SIGNAL)
-            case lifecycle.SetTimer(seconds, epoch):
+            case service_events.Spawn(process):
+                self._spawn(process)
+            case service_events.Terminate(epoch):
+                self._signal(system.signal_number(self.service.stop.signal) or int(signal.SIGTERM), epoch)
+            case service_events.Kill(epoch):
+                self._signal(system.KILL_SIGNAL, epoch)
+            case service_events.SetTimer(seconds, epoch):
                 self._set_timer(seconds, epoch)
-            case lifecycle.StartProbe(epoch):
+            case service_events.StartProbe(epoch):
                 self._start_probe(epoch)
             case _:
                 assert_never(action)
@@ -105,22 +106,21 @@ class Runner:
         if self._group:
             self._world.guardian.cleared(self._group)
         self._group = 0
-        self._world.post(self.service.name, lifecycle.Cleared())
+        self._world.post(self.service.name, service_events.Cleared(self._ending))
 
-    def _spawn(self) -> None:
+    def _spawn(self, number: int) -> None:
         name = self.service.name
         try:
             spawned = spawn(self.service, self._environment, self.handover)
         except SpawnError as error:
-            self._world.post(name, lifecycle.Exited(ExitStatus(error=str(error))))
-            self._world.post(name, lifecycle.Cleared())
+            self._world.post(name, service_events.Exited(number, ExitStatus(error=str(error))))
             return
         pid = spawned.id.pid
         self.process, self._group = spawned.id, pid
         self._world.guardian.started(pid)
-        self._world.children.watch(pid, self._exited)
+        self._world.children.watch(pid, lambda status: self._exited(number, status))
         self._pipe = self._world.output.add(name, spawned.output, self._watch_output())
-        self._world.post(name, lifecycle.Spawned(pid))
+        self._world.post(name, service_events.Spawned(number, pid))
 
     def _watch_output(self) -> Callable[[bytes], None] | None:
         patterns = {probe.target for probe in self.service.probes if probe.kind is ProbeKind.LOG}
@@ -137,18 +137,19 @@ class Runner:
 
         return _take
 
-    def _exited(self, status: ExitStatus) -> None:
+    def _exited(self, number: int, status: ExitStatus) -> None:
         """The main process ended. Its last lines come before the news of its end."""
         if self._pipe is not None:
             self._pipe.drain()
         self.process = None
         ended_well = status.is_success and self._state is not ServiceState.STOPPING
         if self._world.clean_up is not None:
-            number = system.signal_number(self.service.stop.signal) or int(signal.SIGTERM)
-            self._world.clean_up.exited(self.service.name, self._group, number, spares_slipped=ended_well)
-        self._world.post(self.service.name, lifecycle.Exited(status))
+            gentle = system.signal_number(self.service.stop.signal) or int(signal.SIGTERM)
+            self._world.clean_up.exited(self.service.name, self._group, gentle, spares_slipped=ended_well)
+        self._world.post(self.service.name, service_events.Exited(number, status))
 
-    def _signal(self, number: int) -> None:
+    def _signal(self, number: int, epoch: int) -> None:
+        self._ending = epoch
         if self._world.clean_up is not None:
             self._world.clean_up.terminate(
                 self.service.name, self._group, number, has_exited=self.process is None
@@ -158,7 +159,7 @@ class Runner:
         if self._timer is not None:
             self._timer.cancel()
         if self._world.loop is not None:
-            fired = lifecycle.TimerFired(epoch)
+            fired = service_events.TimerFired(epoch)
             self._timer = self._world.loop.call_later(seconds, self._world.post, self.service.name, fired)
 
     def _start_probe(self, epoch: int) -> None:
@@ -170,5 +171,5 @@ class Runner:
         self._task = start_readiness(
             self._readiness,
             is_up=self._state is ServiceState.READY,
-            answered=lambda ok: self._world.post(self.service.name, lifecycle.ProbeAnswered(epoch, ok)),
+            answered=lambda ok: self._world.post(self.service.name, service_events.ProbeAnswered(epoch, ok)),
         )

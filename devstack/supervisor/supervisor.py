@@ -29,10 +29,10 @@ from devstack.core.events import (
     StackStopping,
     StillStopping,
 )
-from devstack.core.lifecycle import Event as ServiceEvent
 from devstack.core.orchestration import StackEvent, advance_stack, initial_state
-from devstack.core.outcome import EndPolicy, Judgement, Verdict, exit_code, judge
-from devstack.core.service import UP_STATES, Service, ServiceState, ServiceStatus
+from devstack.core.outcome import EndPolicy, Judgement, Verdict, exit_code, judge, not_up
+from devstack.core.service import Service, ServiceState, ServiceStatus
+from devstack.core.service_events import Event as ServiceEvent
 from devstack.core.stack import Stack
 from devstack.errors import DevstackError, RunDirectoryError
 from devstack.machine import system
@@ -313,9 +313,8 @@ class Supervisor:
     def _time_is_up(self) -> None:
         if self.phase is not Phase.STARTING:
             return
-        late = tuple(name for name, status in self.state.statuses.items() if status.state not in UP_STATES)
         self._exit_code = 1
-        self.shut_down(Cause.NOT_READY, troubled=late)
+        self.shut_down(Cause.NOT_READY, troubled=not_up(self.state.statuses))
 
     def shut_down(
         self,
