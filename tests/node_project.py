@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import signal
 import socket
@@ -10,7 +11,7 @@ import subprocess
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from devstack.core.stack import Stack
 from devstack.machine.process_tree import COOKIE, SERVICE, Marks
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "vite-express"
-DEADLINE = 30.0
+DEADLINE = 60.0
 PAUSE = 0.02
 
 
@@ -64,14 +65,17 @@ def answers(port: int, host: str = "127.0.0.1") -> bool:
 
 
 def free_run(length: int) -> int:
-    """Return the first of `length` neighbouring ports on which nobody listens."""
-    for _ in range(200):
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            first: int = probe.getsockname()[1]
-        if first + length < 65536 and not any(answers(first + step) for step in range(length)):
+    """Return the first of `length` neighbouring ports below the ephemeral range that nobody holds."""
+    while True:
+        first = random.randint(20000, 29990)
+        with ExitStack() as trials:
+            try:
+                for port in range(first, first + length):
+                    trial = trials.enter_context(socket.socket())
+                    trial.bind(("0.0.0.0", port))
+            except OSError:
+                continue
             return first
-    raise AssertionError("no free neighbouring ports")
 
 
 @dataclass
@@ -95,7 +99,12 @@ class HandMadeStack:
                 list(command), cwd=self.project, env=env, stdout=log, stderr=log, start_new_session=True
             )
         if port is not None:
-            until(lambda: answers(port), f"{service} on {port}; {self.log(service)}")
+            until(lambda: self.answers(service, port), f"{service} on {port}")
+
+    def answers(self, service: str, port: int) -> bool:
+        """Say whether somebody listens on `port`; fail if `service` has ended before."""
+        assert self.processes[service].poll() is None, f"{service} has ended:\n{self.log(service)}"
+        return answers(port)
 
     def log(self, service: str) -> str:
         return (self.project / f"{service}.log").read_text()

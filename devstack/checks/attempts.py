@@ -16,7 +16,7 @@ from devstack.supervisor.connection import LOOPBACK, PlainConnection, plain_word
 from devstack.supervisor.http import Response, get
 from devstack.supervisor.websocket import upgrade
 
-WITHIN = 2.0
+WITHIN = 3.0
 FIRST_MESSAGE_WAIT = 0.5
 GOODBYE_WAIT = 0.2
 

@@ -15,7 +15,7 @@ async def check_contract(facts: StackFacts, *, exposure: Level = Level.WARNING) 
     """Return every finding about a running stack: impostors, hot reload, WebSocket paths, exposure.
 
     `exposure` is the level of a listener that nobody declared: WARNING in dev, ERROR in smoke. It takes
-    milliseconds, and two seconds for each connection that hangs.
+    milliseconds, and three seconds for each connection that hangs.
     """
     return (
         *check_claims(facts),

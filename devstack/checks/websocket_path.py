@@ -47,7 +47,7 @@ async def _serves_page(claim: PortClaim) -> bool:
 
 
 def _has_proxy(page: PortClaim, facts: StackFacts) -> bool:
-    """Say whether it is Vite; the built-in frontend, with hot reload as a service of its own, has no proxy."""
+    """Say whether it is Vite: the built-in frontend, whose hot reload is another service, has no proxy."""
     hot = [claim.service for claim in facts.stack.claims if claim.subprotocol == SUBPROTOCOL]
     return not hot or page.service in hot
 

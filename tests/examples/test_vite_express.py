@@ -34,7 +34,14 @@ class Project:
 
     def run(self, *command: str, timeout: float = 90) -> str:
         """Run a command in the project and return all that it said; it has to succeed."""
-        done = subprocess.run(
+        done = self.try_run(*command, timeout=timeout)
+        said = done.stdout + done.stderr
+        assert done.returncode == 0, said
+        return said
+
+    def try_run(self, *command: str, timeout: float = 90) -> subprocess.CompletedProcess[str]:
+        """Run a command in the project, whatever comes of it."""
+        return subprocess.run(
             command,
             cwd=self.folder,
             env=clean_environment(),
@@ -43,9 +50,6 @@ class Project:
             text=True,
             timeout=timeout,
         )
-        said = done.stdout + done.stderr
-        assert done.returncode == 0, said
-        return said
 
     def up(self, *options: str) -> dict[str, int]:
         """Start the stack on free ports and return service → port, `hmr` for the hot-reload socket."""
@@ -175,6 +179,53 @@ def test_nothing_survives_a_killed_supervisor(project: Project) -> None:
     os.kill(record["supervisor"]["pid"], signal.SIGKILL)
     until(lambda: not project.processes(), "no process of the example", deadline=15)
     assert not any(answers(port) for port in ports.values())
+
+
+def test_doctor_finds_the_running_example_well(project: Project) -> None:
+    project.up()
+    answer = json.loads(project.run(DEVSTACK, "doctor", "--json"))
+    assert [one for one in answer["findings"] if one["level"] != "ok"] == []
+    checks = {one["check"] for one in answer["findings"]}
+    assert {"impostors", "hmr", "websocket-path", "websocket-origin", "exposure", "vite-version"} <= checks
+
+
+def test_smoke_passes_in_both_modes(project: Project) -> None:
+    project.run("npm", "run", "build")
+    for mode in ("dev", "prod"):
+        said = project.run(DEVSTACK, "smoke", "--mode", mode, "--ports", "auto", "--junit", f"{mode}.xml")
+        assert " 0 failed" in said
+        assert 'failures="0"' in (project.folder / f"{mode}.xml").read_text()
+
+
+def test_smoke_fails_when_hot_reload_is_open_to_the_network(project: Project) -> None:
+    config = project.folder / "vite.config.ts"
+    source = config.read_text()
+    config.write_text(source.replace("host: EVERYWHERE ? undefined : HOST,", ""))
+    try:
+        done = project.try_run(DEVSTACK, "smoke", "--ports", "auto")
+    finally:
+        config.write_text(source)
+    assert done.returncode == 1
+    assert re.search(
+        r"FAILED +exposure \d+ .*frontend listens on \[::\]:\d+, open to the whole network", done.stdout
+    )
+    assert "host: '127.0.0.1'" in done.stdout
+
+
+def test_doctor_names_a_proxy_in_the_wrong_order(project: Project) -> None:
+    config = project.folder / "vite.config.ts"
+    source = config.read_text()
+    trading, api = (line for line in source.splitlines() if line.strip().startswith("'/api"))
+    wrong = f"{api.replace(' }', ', ws: true }')}\n{trading}"
+    config.write_text(source.replace(f"{trading}\n{api}", wrong))
+    try:
+        project.up()
+        done = project.try_run(DEVSTACK, "doctor")
+    finally:
+        config.write_text(source)
+    assert done.returncode == 1
+    assert "instead of trading: wrong proxy order" in done.stdout
+    assert "has proxy rule '/api/ws' behind '/api'" in done.stdout
 
 
 def test_the_lockfile_names_no_host_to_download_from() -> None:
