@@ -25,7 +25,7 @@ from devstack.services.market import SYMBOLS
 from devstack.services.openapi import describe
 from devstack.services.origins import policy_for
 from devstack.services.problems import SAFE_HEADERS, problem_bytes, title_of
-from devstack.services.server import Place, run_app
+from devstack.services.server import STOPPING, Place, run_app
 from devstack.services.settings import Settings
 from devstack.services.trading import market_sharing, market_source
 
@@ -100,13 +100,17 @@ def _json(body: bytes) -> Response:
     return Response(body, media_type="application/json", headers=HEADERS)
 
 
+def _is_stopping(request: Request) -> bool:
+    return bool(getattr(request.state, STOPPING, False))
+
+
 def _add_status(app: FastAPI, settings: Settings, source: MarketSource) -> None:
     """Add what tells how the API itself is."""
 
     @app.get("/api/health", response_model=models.Health, tags=["status"])
-    async def health() -> Response:
+    async def health(request: Request) -> Response:
         """Say whether the API lives, is ready, and has what it needs."""
-        return _json(answers.health(source.redis))
+        return _json(answers.health(source.redis, ready=not _is_stopping(request)))
 
     @app.get("/api/health/live", response_model=models.Probe, tags=["status"])
     async def live() -> Response:
@@ -114,8 +118,10 @@ def _add_status(app: FastAPI, settings: Settings, source: MarketSource) -> None:
         return _json(answers.probe())
 
     @app.get("/api/health/ready", response_model=models.Probe, tags=["status"])
-    async def ready() -> Response:
+    async def ready(request: Request) -> Response:
         """Answer as long as requests are welcome; what fails this is to be given none."""
+        if _is_stopping(request):
+            raise HTTPException(503, "this process is stopping")
         return _json(answers.probe())
 
     @app.get("/api/config", response_model=models.Config, tags=["status"])

@@ -32,10 +32,10 @@ def encode(answer: dict[str, Any]) -> bytes:
     return COMPACT(answer).encode()
 
 
-def health(redis: str = "off") -> bytes:
+def health(redis: str, ready: bool) -> bytes:
     """Return whether all is well; `redis` is off, ok or away."""
-    status = "degraded" if redis == "away" else "ok"
-    return encode({"status": status, "live": True, "ready": True, "redis": redis})
+    status = "ok" if ready and redis != "away" else "degraded"
+    return encode({"status": status, "live": True, "ready": ready, "redis": redis})
 
 
 def probe() -> bytes:

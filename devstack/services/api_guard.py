@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from devstack.services.asgi import App, Message, RawHeaders, Receive, Scope, Send
 from devstack.services.origins import OriginPolicy, check_request
 from devstack.services.problems import deny_websocket, send_problem
+from devstack.services.server import STOPPING
 
 VARY = (b"vary", b"origin")
 ALLOWED = "GET, HEAD, OPTIONS"
@@ -33,7 +34,7 @@ class Answers:
     def __init__(self, moment: Callable[[], Hashable]) -> None:
         self._moment = moment
         self._of: Hashable = None
-        self._answers: dict[tuple[str, bytes], Answer] = {}
+        self._answers: dict[Hashable, Answer] = {}
 
     def find(self, scope: Scope) -> Answer | None:
         """Return what was answered to such a request at this moment."""
@@ -41,12 +42,16 @@ class Answers:
         if now != self._of:
             self._of = now
             self._answers.clear()
-        return self._answers.get((scope["path"], scope["query_string"]))
+        return self._answers.get(_key(scope))
 
     def keep(self, scope: Scope, answer: Answer) -> None:
         """Remember an answer, if it is short and there is room."""
         if len(self._answers) < MOST_ANSWERS and len(answer.body) <= LONGEST_ANSWER:
-            self._answers[(scope["path"], scope["query_string"])] = answer
+            self._answers[_key(scope)] = answer
+
+
+def _key(scope: Scope) -> Hashable:
+    return scope["path"], scope["query_string"], STOPPING in scope["state"]
 
 
 class ApiGuard:

@@ -17,7 +17,7 @@ class _Answer(BaseModel):
 class Health(_Answer):
     """Whether the API lives, and whether it is ready for work."""
 
-    status: Literal["ok", "degraded"] = Field(description="degraded: it answers, but Redis is away")
+    status: Literal["ok", "degraded"] = Field(description="degraded: it answers, but stops, or Redis is away")
     live: bool
     ready: bool
     redis: Literal["off", "ok", "away"] = Field(description="off: REDIS_URL is not set")

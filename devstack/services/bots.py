@@ -71,16 +71,20 @@ class Bots:
         return text_frame(COMPACT(fields))
 
     def catch_up(self, listener: Listener) -> None:
-        """Send a listener that has room again what it was not sent, and say what is lost."""
+        """Send a listener what it was not sent, as far as it has room, and say what is lost."""
         after = listener.lags.pop(CHANNEL, None)
         if after is None:
             return
         messages, gap = self.channel.history.after(after)
-        frames = [_frame(message) for message in messages if message.is_for(listener.names)]
         if gap:
             lost = {"type": "gap", "channel": CHANNEL, "seq": self.channel.history.since}
-            frames.insert(0, text_frame(COMPACT(lost)))
-        listener.socket.write(b"".join(frames))
+            listener.socket.write(text_frame(COMPACT(lost)))
+        for message in messages:
+            if listener.socket.congested:
+                listener.lags[CHANNEL] = message.seq - 1
+                return
+            if message.is_for(listener.names):
+                listener.socket.write(_frame(message))
 
     def _deliver(self, message: BotMessage) -> None:
         frame = _frame(message)

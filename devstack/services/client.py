@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from devstack.services.trading import Trading
 
 PROTOCOL = 1
+CONNECTION_PREFIX = "c-"
 QUIET_AFTER_REFUSAL = 1.0
 
 
@@ -46,7 +47,7 @@ class Client:
         self._bucket = Bucket(trading.limits.message_burst, now)
         self._refusals = 0
         self._warned_at = 0.0
-        self.connection = f"c-{secrets.token_hex(6)}"
+        self.connection = f"{CONNECTION_PREFIX}{secrets.token_hex(6)}"
         self.name = self.connection
         self.heard_at = now
         self.lags: dict[str, int] = {}
@@ -155,7 +156,7 @@ class Client:
     def _subscribe_to_bots(self, message: Subscribe) -> None:
         bots = self._trading.bots
         if message.name is not None:
-            self.name = message.name
+            self.name = _checked_name(message.name)
         self.subscriptions[BOTS] = frozenset()
         after = message.resume.seq if message.resume is not None else None
         self.lags.pop(BOTS, None)
@@ -223,3 +224,14 @@ class Client:
 
     def _send(self, **fields: Any) -> None:
         self.socket.write(text_frame(COMPACT(fields)))
+
+
+def _checked_name(name: str) -> str:
+    """Return a bot's name, unless it could be taken for a connection's: those get private messages too."""
+    from devstack.services.protocol import BadMessageError
+
+    if name.startswith(CONNECTION_PREFIX):
+        raise BadMessageError(
+            "invalid_message", f"`name`: {CONNECTION_PREFIX} begins the names of connections"
+        )
+    return name

@@ -162,7 +162,7 @@ class HttpProtocol(HttpToolsProtocol):
         """Finish what runs; a connection that is idle now gets a moment more, for a request on its way."""
         if self._is_idle():
             self.loop.call_later(LINGER, self._close_if_idle)
-        elif not self.pipeline:
+        else:
             self.cycle.keep_alive = False
 
     def _is_idle(self) -> bool:

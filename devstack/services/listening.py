@@ -36,7 +36,16 @@ def open_listeners(host: str, port: int, inherited: int = 0) -> list[socket.sock
     for listener in listeners:
         # Accepted sockets have it from here; asyncio sets it only where it can tell that the socket is TCP.
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        _notice_dead_peers(listener)
     return listeners
+
+
+def _notice_dead_peers(listener: socket.socket) -> None:
+    """Let the kernel end accepted connections whose peer is gone without a word, after two minutes."""
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option, value in (("TCP_KEEPIDLE", 60), ("TCP_KEEPINTVL", 20), ("TCP_KEEPCNT", 3)):
+        if hasattr(socket, option):
+            listener.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
 
 
 def inherited_listeners(count: int, port: int) -> list[socket.socket]:

@@ -82,18 +82,25 @@ class Opening(asyncio.Protocol):
                 self._denial = message
             case "websocket.http.response.body" if self._denial is not None and not self._answered:
                 self._deny(message)
-            case "websocket.send" if self._inbox is not None and self._socket is not None:
-                await self._inbox.writable()
-                self._socket.write(_frame_of(message))
-            case "websocket.close" if self._socket is not None:
-                self._socket.close(message.get("code", CloseCode.NORMAL), message.get("reason") or "")
+            case "websocket.send" if self._inbox is not None:
+                await self._send_message(self._inbox, message)
+            case "websocket.close" if self._inbox is not None:
+                if self._socket is not None:
+                    self._socket.close(message.get("code", CloseCode.NORMAL), message.get("reason") or "")
             case unexpected:
                 raise RuntimeError(f"ASGI message {unexpected!r} does not belong here")
+
+    async def _send_message(self, inbox: Inbox, message: Message) -> None:
+        await inbox.writable()
+        if self._socket is not None:
+            self._socket.write(_frame_of(message))
 
     def _accept(self, message: Message) -> None:
         self._answered = True
         self._connections.discard(self)
-        if self._gone.is_set():
+        if self._gone.is_set():  # the client did not wait for the answer
+            self._inbox = Inbox()
+            self._inbox.on_closed(CloseCode.ABNORMAL, "")
             return
         headers = list(message.get("headers", ()))
         self.transport.write(accept_response(self._handshake, message.get("subprotocol"), headers))

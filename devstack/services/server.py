@@ -28,6 +28,7 @@ GRACE = 8.0
 """Seconds for what is in flight when a stop is asked for: less than the supervisor's own ten."""
 
 KEEP_ALIVE = 15
+STOPPING = "stopping"
 POLL_WHILE_STOPPING = 0.01
 
 
@@ -97,6 +98,7 @@ async def _serve(
     await stop.asked.wait()
     for server in servers:
         server.close()
+    lifespan.state[STOPPING] = True  # requests see it in their scope's state
     await _drain(state, stop)
     await lifespan.shutdown()
 

@@ -119,6 +119,22 @@ def test_a_kept_alive_connection_gets_one_more_answer_during_the_stop() -> None:
         assert process.wait(LONG) == 0
 
 
+def test_a_stopping_service_lives_and_is_not_ready() -> None:
+    with serving("api") as running:
+        connections = [HTTPConnection("127.0.0.1", running.port, timeout=LONG) for _ in range(3)]
+        for connection in connections:
+            assert ask(connection, "/api/health/ready") == b'{"status":"ok"}'
+        running.process.terminate()
+        until(lambda: _is_refused(running.port), 0.9)
+        statuses = []
+        for connection, probe in zip(connections, ("ready", "live", ""), strict=True):
+            connection.request("GET", f"/api/health/{probe}".rstrip("/"))
+            response = connection.getresponse()
+            statuses.append((response.status, b'"ready":false' in response.read()))
+            connection.close()
+        assert statuses == [(503, False), (200, False), (200, True)]
+
+
 def test_a_second_signal_does_not_wait() -> None:
     with slow_service() as (connection, process):
         connection.request("GET", "/?60")

@@ -207,6 +207,7 @@ def test_a_session_is_resumed_after_a_restart_of_the_server() -> None:
             "too_many_subscriptions",
         ),
         ('{"type":"bot","text":""}', "invalid_message"),
+        ('{"type":"subscribe","channel":"bots","name":"c-0123456789ab"}', "invalid_message"),
         ("\ud83d\ude00 \x00", "not_json"),
         ("[" * 10_000, "not_json"),
     ],
