@@ -15,6 +15,7 @@ from typing import Any
 from devstack.cli.launching import Prepared, claims_by_service
 from devstack.console.errors import show_error, wants_color
 from devstack.console.panel import Panel
+from devstack.console.plain import terminal_width
 from devstack.console.wording import event_lines, own_prefix
 from devstack.core.events import Event, ServiceChanged, StackReady, StackStopping
 from devstack.errors import ControlError, DevstackError
@@ -119,6 +120,7 @@ class _View:
     def __init__(self, prepared: Prepared, *, is_terminal: bool, color: bool) -> None:
         self._claims = claims_by_service(prepared.stack)
         self._prefix = own_prefix(list(self._claims), color=color)
+        self._plain_prefix = own_prefix(list(self._claims), color=False)
         self._color = color
         self._drawn = 0
         self._panel: Panel | None = None
@@ -136,7 +138,9 @@ class _View:
             elif isinstance(event, ServiceChanged):
                 self.redraw()
                 return
-        self._say(event_lines(event, self._claims))
+        width = terminal_width(sys.stdout)
+        room = None if width is None else width - len(self._plain_prefix)
+        self._say(event_lines(event, self._claims, room=room))
 
     def redraw(self) -> None:
         if self._panel is None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from devstack.cli.launching import Prepared, claims_by_service
 from devstack.console.errors import wants_color
+from devstack.console.plain import terminal_width
 from devstack.console.wording import event_lines, own_prefix, prefixes
 from devstack.core.events import Event, ServiceChanged, StackReady, StackStopping
 from devstack.core.service import ServiceState
@@ -58,6 +59,7 @@ class ForegroundView:
     def __init__(self, prepared: Prepared, prefix: str, *, is_terminal: bool, color: bool) -> None:
         self._claims = claims_by_service(prepared.stack)
         self._prefix = prefix
+        self._plain_prefix = own_prefix(list(self._claims), color=False)
         self._color = color
         self._is_terminal = is_terminal
         self._notes = prepared.notes
@@ -81,7 +83,12 @@ class ForegroundView:
                 self._close_panel()
             elif isinstance(event, ServiceChanged) and event.status.state is not ServiceState.BACKOFF:
                 return
-        self._say(event_lines(event, self._claims))
+        self._say(event_lines(event, self._claims, room=self._room()))
+
+    def _room(self) -> int | None:
+        """Return the columns of the terminal that are left behind the prefix, None off a terminal."""
+        width = terminal_width(sys.stdout)
+        return None if width is None else width - len(self._plain_prefix)
 
     def _say(self, lines: tuple[str, ...] | list[str]) -> None:
         if self._supervisor is not None and lines:

@@ -26,8 +26,9 @@ def ask_for(ctx: typer.Context, method: str, services: list[str], timeout: float
     with connect(run_folder_project(ctx)) as client:
         answer = client.call(method, {"services": services, "timeout": timeout})
     for service in answer["services"]:
-        ports = " ".join(f":{port}" for port in service["ports"])
-        pid = f"pid {service['pid']}" if service["pid"] else ""
+        runs = service["pid"] is not None
+        ports = " ".join(f":{port}" for port in service["ports"] if runs)
+        pid = f"pid {service['pid']}" if runs else ""
         typer.echo(" ".join(filter(None, (service["name"], service["state"], ports, pid))))
     if answer["troubles"]:
         lines = [line for one in answer["troubles"] for line in trouble_lines(decode_trouble(one), timeout)]

@@ -47,7 +47,10 @@ def run_up(request: UpRequest) -> NoReturn:
     if request.detach:
         from devstack.cli.detaching import run_detached
 
-        _leave(run_detached(prepared, timeout=request.timeout, no_color=request.no_color))
+        code = run_detached(prepared, timeout=request.timeout, no_color=request.no_color)
+        if code == 0:
+            sys.stdout.write("in the background: `devstack logs -f` follows it, `devstack down` stops it\n")
+        _leave(code)
     from devstack.cli.foreground import run_in_foreground
 
     code = run_in_foreground(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from devstack.console.errors import DIM, RESET, wants_color
-from devstack.console.plain import align, print_text, printable
+from devstack.console.plain import align, print_text, printable, terminal_width
 
 HEADINGS = ("NAME", "VALUE", "SERVICE", "SOURCE")
 EVERY_SERVICE = "all"
@@ -35,10 +35,21 @@ class EnvironmentRow(NamedTuple):
         return f"{place} (instead of {', '.join(self.hides)})" if self.hides else place
 
 
-def environment_text(summary: str, rows: Sequence[EnvironmentRow], *, color: bool) -> str:
-    """Return `summary` and below it the table. No cell is cut or wrapped."""
+def environment_text(
+    summary: str, rows: Sequence[EnvironmentRow], *, color: bool, width: int | None = None
+) -> str:
+    """Return `summary` and below it the table, the rows stacked where a terminal of `width` is too narrow.
+
+    `width` None is no terminal, where no cell is cut or wrapped.
+    """
     dim, reset = (DIM, RESET) if color else ("", "")
-    return f"{dim}{printable(summary)}{reset}\n\n{align((HEADINGS, *map(_cells, rows)))}"
+    cells = [_cells(row) for row in rows]
+    table = align((HEADINGS, *cells))
+    if width is not None and max(map(len, table.splitlines())) > width:
+        from devstack.console.stacked import stacked
+
+        table = stacked(HEADINGS, cells, width)
+    return f"{dim}{printable(summary)}{reset}\n\n{table}"
 
 
 def _cells(row: EnvironmentRow) -> tuple[str, ...]:
@@ -52,8 +63,9 @@ def environment_json(facts: dict[str, Any], rows: Sequence[EnvironmentRow]) -> d
 
 def show_environment(summary: str, rows: Sequence[EnvironmentRow], *, no_color: bool) -> None:
     """Print the table to stdout."""
-    color = wants_color(sys.stdout.isatty(), no_color=no_color)
-    print_text(environment_text(summary, rows, color=color), sys.stdout)
+    width = terminal_width(sys.stdout)
+    color = wants_color(width is not None, no_color=no_color)
+    print_text(environment_text(summary, rows, color=color, width=width), sys.stdout)
 
 
 def show_environment_json(facts: dict[str, Any], rows: Sequence[EnvironmentRow]) -> None:

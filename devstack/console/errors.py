@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
+from devstack.console.plain import print_text, terminal_width, wrapped
 from devstack.errors import ConfigError, DevstackError
 
 RED, DIM, RESET = "\x1b[1;31m", "\x1b[2m", "\x1b[0m"
@@ -15,16 +16,24 @@ def wants_color(stream_is_terminal: bool, *, no_color: bool) -> bool:
     return stream_is_terminal and not no_color and not os.environ.get("NO_COLOR")
 
 
-def error_text(error: DevstackError, *, color: bool) -> str:
-    """Return what a person reads: where, what, and what to do, without a traceback."""
+def error_text(error: DevstackError, *, color: bool, width: int | None = None) -> str:
+    """Return what a person reads: where, what, and what to do, without a traceback.
+
+    On a terminal of `width` columns lines end between words; None is no terminal, where nothing is wrapped.
+    """
     red, dim, reset = (RED, DIM, RESET) if color else ("", "", "")
     where = f"{error.location}: " if isinstance(error, ConfigError) and error.location else ""
-    lines = [f"{red}error:{reset} {where}{error.message}"]
-    lines += [f"  {dim}→{reset} {line}" for line in error.hint.splitlines()]
+    lines = [_marked("error:", red, reset, wrapped(f"error: {where}{error.message}", width))]
+    lines += [_marked("→", dim, reset, wrapped(f"  → {line}", width)) for line in error.hint.splitlines()]
     return "\n".join(lines)
+
+
+def _marked(mark: str, style: str, reset: str, text: str) -> str:
+    return text.replace(mark, f"{style}{mark}{reset}", 1)
 
 
 def show_error(error: DevstackError, *, no_color: bool = False) -> None:
     """Print `error` to stderr."""
-    color = wants_color(sys.stderr.isatty(), no_color=no_color)
-    print(error_text(error, color=color), file=sys.stderr)
+    width = terminal_width(sys.stderr)
+    color = wants_color(width is not None, no_color=no_color)
+    print_text(error_text(error, color=color, width=width), sys.stderr)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TextIO
 
 GAP = "  "
+NARROWEST = 20
 
 
 def align(rows: Sequence[Sequence[str]]) -> str:
@@ -14,6 +15,25 @@ def align(rows: Sequence[Sequence[str]]) -> str:
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return "\n".join(
         GAP.join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    )
+
+
+def wrapped(text: str, width: int | None) -> str:
+    """Return `text`, its lines ended between words where they are wider than `width`; None leaves them."""
+    if width is None or all(len(line) <= width for line in text.splitlines()):
+        return text
+    import textwrap
+
+    return "\n".join(
+        textwrap.fill(
+            line,
+            max(width, NARROWEST),
+            subsequent_indent=" " * (len(line) - len(line.lstrip()) + 2),
+            break_long_words=False,
+            break_on_hyphens=False,
+            drop_whitespace=True,
+        )
+        for line in text.splitlines()
     )
 
 

@@ -17,7 +17,7 @@ STATE_STYLE = {PortState.FREE: "green", PortState.BUSY: "bold red", PortState.OU
 CHOOSE_FOR_ME = "To have free ports chosen for one run, add --ports auto to devstack up."
 FIRM, ROOM = 4, 24
 """On a terminal the first columns are firm and the last ones are folded, never cut; where fewer characters
-than ROOM are left for the last ones, all but port and state are folded."""
+than ROOM are left for the last ones, the rows are stacked."""
 
 
 def port_table(
@@ -32,7 +32,7 @@ def port_table(
         return "No service of this stack claims a port."
     now = time.time() if now is None else now
     rows = [_cells(report) for report in reports]
-    table = align((HEADINGS, *rows)) if width is None else _rich_table(rows, reports, width, color)
+    table = align((HEADINGS, *rows)) if width is None else _fitted(rows, reports, width, color)
     shared = _shared_variables(reports)
     sections = [_section(report, shared, now, color) for report in reports]
     closing = [CHOOSE_FOR_ME] if any_busy(reports) else []
@@ -54,6 +54,17 @@ def _cells(report: PortReport) -> tuple[str, ...]:
     return tuple(printable(cell) for cell in cells)
 
 
+def _fitted(rows: Sequence[tuple[str, ...]], reports: Sequence[PortReport], width: int, color: bool) -> str:
+    """Return the table as it fits a terminal of `width` columns."""
+    widths = [max(map(len, cells)) + 2 for cells in zip(HEADINGS, *rows, strict=True)]
+    if sum(widths[:FIRM]) + ROOM <= width:
+        return _rich_table(rows, reports, width, color)
+    from devstack.console.stacked import stacked
+
+    styles = [STATE_STYLE[report.state] for report in reports] if color else ()
+    return stacked(HEADINGS, rows, width, styles)
+
+
 def _rich_table(
     rows: Sequence[tuple[str, ...]], reports: Sequence[PortReport], width: int, color: bool
 ) -> str:
@@ -64,7 +75,7 @@ def _rich_table(
 
     table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for column, heading in enumerate(HEADINGS):
-        table.add_column(heading, no_wrap=column < _firm_columns(rows, width), overflow="fold")
+        table.add_column(heading, no_wrap=column < FIRM, overflow="fold")
     for row, report in zip(rows, reports, strict=True):
         state = Text(row[1], style=STATE_STYLE[report.state])
         table.add_row(Text(row[0]), state, *(Text(cell) for cell in row[2:]))
@@ -72,12 +83,6 @@ def _rich_table(
     with console.capture() as capture:
         console.print(table)
     return "\n".join(line.rstrip() for line in capture.get().splitlines() if line.strip())
-
-
-def _firm_columns(rows: Sequence[tuple[str, ...]], width: int) -> int:
-    """Return how many columns keep their cells on one line on a terminal of `width` columns."""
-    widths = [max(map(len, cells)) + 2 for cells in zip(HEADINGS, *rows, strict=True)]
-    return FIRM if sum(widths[:FIRM]) + ROOM <= width else 2
 
 
 def _shared_variables(reports: Iterable[PortReport]) -> frozenset[str]:

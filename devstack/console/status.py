@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from devstack.console.errors import wants_color
-from devstack.console.plain import align, print_text, terminal_width
+from devstack.console.plain import align, print_text, terminal_width, wrapped
 
 HEADINGS = ("SERVICE", "STATE", "PID", "PORTS", "UPTIME", "RESTARTS", "EXIT", "CPU", "MEMORY")
 STYLES = {
@@ -20,6 +20,8 @@ STYLES = {
     "backoff": "red",
     "failed": "bold red",
 }
+EDGES = 2
+"""What the drawn table is wider than the plain one."""
 
 
 def show_status_json(status: Mapping[str, Any]) -> None:
@@ -39,9 +41,15 @@ def status_text(status: Mapping[str, Any], notes: Sequence[str], *, width: int |
     head = f"{status['project']}: mode {status['mode']}, supervisor pid {status['supervisor']['pid']}"
     rows = [_cells(service) for service in status["services"]]
     plain = align([HEADINGS, *rows])
-    fits = width is None or max(map(len, plain.splitlines())) <= width
-    table = _rich_table(rows, width, color) if color or not fits else plain
-    return "\n".join([head, "", table, *(["", *notes] if notes else [])])
+    fits = width is None or max(map(len, plain.splitlines())) + EDGES <= width
+    if fits:
+        table = _rich_table(rows, width, color) if color else plain
+    else:
+        from devstack.console.stacked import stacked
+
+        table = stacked(HEADINGS, rows, width or 0, [STYLES.get(row[1], "") for row in rows] if color else ())
+    said = [wrapped(note, width) for note in notes]
+    return "\n".join([wrapped(head, width), "", table, *(["", *said] if said else [])])
 
 
 def _rich_table(rows: Sequence[tuple[str, ...]], width: int | None, color: bool) -> str:
@@ -52,9 +60,9 @@ def _rich_table(rows: Sequence[tuple[str, ...]], width: int | None, color: bool)
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for heading in HEADINGS:
-        table.add_column(heading, overflow="fold")
+        table.add_column(heading, no_wrap=True)
     for row in rows:
         table.add_row(Text(row[0]), Text(row[1], style=STYLES.get(row[1], "")), *map(Text, row[2:]))
     file = io.StringIO()

@@ -75,14 +75,17 @@ def port_words(claims: Sequence[PortClaim]) -> str:
     return " ".join(f":{claim.port}" for claim in claims)
 
 
-def event_lines(event: Event, claims: Claims) -> list[str]:
-    """Return the lines that tell `event`; none for what only the panel shows."""
+def event_lines(event: Event, claims: Claims, *, room: int | None = None) -> list[str]:
+    """Return the lines that tell `event`; none for what only the panel shows.
+
+    `room` is the columns that a terminal has left for them, None off a terminal.
+    """
     match event:
         case ServiceChanged():
             line = _service_line(event, claims.get(event.name, ()))
             return [line] if line else []
         case StackReady(seconds):
-            return [ready_line(seconds, claims)]
+            return ready_lines(seconds, claims, room)
         case StackStopping():
             return stopping_lines(event)
         case StillStopping(waits_on, kill_in):
@@ -96,10 +99,20 @@ def event_lines(event: Event, claims: Claims) -> list[str]:
             return [text]
 
 
-def ready_line(seconds: float, claims: Claims) -> str:
-    """Return the one line that says that all are ready, with their addresses."""
-    urls = [f"{name} {claim.url}" for name, own in claims.items() for claim in own]
-    return f"ready in {seconds:.1f} s" + (": " + ", ".join(urls) if urls else "")
+def ready_lines(seconds: float, claims: Claims, room: int | None) -> list[str]:
+    """Return the one line that says that all are ready, with their addresses.
+
+    On a terminal without room for it each address has a line of its own, so that none is torn.
+    """
+    ready = f"ready in {seconds:.1f} s"
+    urls = [(name, claim.url) for name, own in claims.items() for claim in own]
+    if not urls:
+        return [ready]
+    line = f"{ready}: {', '.join(f'{name} {url}' for name, url in urls)}"
+    if room is None or len(line) <= room:
+        return [line]
+    width = max(len(name) for name, _ in urls)
+    return [f"{ready}:", *(f"  {name:<{width}}  {url}" for name, url in urls)]
 
 
 def _service_line(event: ServiceChanged, claims: Sequence[PortClaim]) -> str | None:
@@ -140,7 +153,7 @@ def stopping_lines(event: StackStopping) -> list[str]:
     match event.cause:
         case Cause.SIGNAL:
             name = _signal_name(event.signal) if event.signal else "a second signal"
-            return [f"stopping ({name}); once more stops at once"]
+            return [f"stopping ({name}); a second time ends everything at once"]
         case Cause.DOWN:
             return ["stopping (devstack down)"]
         case Cause.ENDED:
@@ -154,7 +167,7 @@ def stopping_lines(event: StackStopping) -> list[str]:
             return ["stopping"]
         case Cause.FAILED | Cause.NOT_READY:
             lines = [line for trouble in event.troubles for line in trouble_lines(trouble, event.seconds)]
-            return [*lines, "stopping the rest"]
+            return [*lines, "stopping the stack"]
 
 
 def _names(troubles: Sequence[Trouble]) -> str:
