@@ -130,10 +130,11 @@ def _stop(service: Service, status: ServiceStatus) -> Step:
     match status.state:
         case ServiceState.STARTING | ServiceState.READY | ServiceState.UNREADY:
             return _stopping(service, status, Stopped.ASKED)
+        case ServiceState.STOPPING if status.stopped is Stopped.EXITED:
+            # It ended by itself, and what it left is being ended: now we are asked, and spare nothing.
+            return _stopping(service, status, Stopped.ASKED)
         case ServiceState.STOPPING:
-            # Its main process may have ended by itself, and what it left is being ended: now we are asked.
-            asked = Stopped.ASKED if status.stopped is Stopped.EXITED else status.stopped
-            return Step(replace(status, stopped=asked))
+            return Step(status)
         case ServiceState.EXITED:
             # It ended well, and what it set up as a daemon may live on: that is ended with it now.
             return _stopping(service, status, Stopped.LEFT)
@@ -175,7 +176,7 @@ def _heard(service: Service, status: ServiceStatus, news: News, now: float) -> S
         case ProbeAnswered(ok=ok):
             return _probe_answered(service, status, ok)
         case TimerFired():
-            return _timer_fired(status)
+            return _timer_fired(service, status)
         case _:
             assert_never(news)
 
@@ -246,14 +247,14 @@ def _ready(service: Service, status: ServiceStatus) -> Step:
     return Step(ready, (SetTimer(service.restart.stable_after, ready.epoch), *probe))
 
 
-def _timer_fired(status: ServiceStatus) -> Step:
+def _timer_fired(service: Service, status: ServiceStatus) -> Step:
     match status.state:
         case ServiceState.BACKOFF:
             return _spawn(status)
         case ServiceState.READY:
             return Step(replace(status, failures=0))
         case ServiceState.STOPPING:
-            return _end_by_force(status)
+            return _end_by_force(service, status)
         case _:
             return Step(status)
 
@@ -279,11 +280,25 @@ def _stopping(service: Service, status: ServiceStatus, stopped: Stopped) -> Step
 def _end(service: Service, status: ServiceStatus) -> Step:
     """End the process and what it left. One that is not there yet gets the signal when it is."""
     if status.stopped is Stopped.KILLED:
-        return _end_by_force(status)
+        return _end_by_force(service, status)
     timer = SetTimer(service.stop.grace, status.epoch)
-    return Step(status, (timer,) if status.awaits_process else (Terminate(status.epoch), timer))
+    if status.awaits_process:
+        return Step(status, (timer,))
+    return Step(status, (Terminate(status.epoch, _spares_daemons(service, status)), timer))
 
 
-def _end_by_force(status: ServiceStatus) -> Step:
+def _end_by_force(service: Service, status: ServiceStatus) -> Step:
     timer = SetTimer(KILL_AGAIN_AFTER, status.epoch)
-    return Step(status, (timer,) if status.awaits_process else (Kill(status.epoch), timer))
+    if status.awaits_process:
+        return Step(status, (timer,))
+    return Step(status, (Kill(status.epoch, _spares_daemons(service, status)), timer))
+
+
+def _spares_daemons(service: Service, status: ServiceStatus) -> bool:
+    """Say whether the process has done its work, and what it set up as a daemon may stay."""
+    return (
+        status.stopped is Stopped.EXITED
+        and status.exit is not None
+        and status.exit.is_success
+        and not service.restart.wants_restart(status.exit)
+    )

@@ -50,7 +50,10 @@ class Exited:
 
 @dataclass(frozen=True, slots=True)
 class Cleared:
-    """The main process and all that it started are gone. `epoch` is that of the Terminate or Kill."""
+    """The main process and all that it started are gone, but for daemons that were to be spared.
+
+    `epoch` is that of the Terminate or Kill.
+    """
 
     epoch: int
 
@@ -83,12 +86,14 @@ class Spawn:
 
 @dataclass(frozen=True, slots=True)
 class Terminate:
-    """Send the stop policy's signal to the process and all that it started.
+    """Send the stop policy's signal to the process and all that it started, or to what it left.
 
-    Answered by Cleared(epoch) once nothing of it lives; if the main process has ended, to what it left.
+    Answered by Cleared(epoch) once nothing of it lives. With `spares_daemons`, what has left its process
+    group may live on.
     """
 
     epoch: int
+    spares_daemons: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +101,7 @@ class Kill:
     """As Terminate, with SIGKILL."""
 
     epoch: int
+    spares_daemons: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from devstack.machine import system
 from devstack.machine.process_tree import Marks, Member, find_members, kill_rows, signal_rows
@@ -19,14 +19,25 @@ FIRST_PAUSE = 0.002
 LONGEST_PAUSE = 0.1
 
 
-@dataclass(slots=True)
-class _Waiting:
-    """A service whose processes are being ended. `told` have had `signal` already."""
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a service is ended: `signal` goes to all that its main process, which leads `group`, started.
+
+    `has_exited` says that the main process has ended, and only what it left is meant. `spares_daemons` says
+    that what slipped away from the group may stay.
+    """
 
     group: int
     signal: int
     has_exited: bool = False
-    spares_slipped: bool = False  # it ended well by itself: what daemonised itself may stay until `down`
+    spares_daemons: bool = False
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """A service whose processes are being ended. `told` have had the signal already."""
+
+    ending: Ending
     told: set[int] = field(default_factory=set)
 
 
@@ -47,31 +58,28 @@ class CleanUp:
         self._pause = FIRST_PAUSE
         self._timer: asyncio.TimerHandle | asyncio.Handle | None = None
 
-    def terminate(self, name: str, group: int, number: int, *, has_exited: bool) -> None:
-        """Send signal `number` to all of the service `name`, whose main process leads `group`.
-
-        `has_exited` says that the main process has ended, and only what it left is meant.
-        """
-        waiting = self._waiting.setdefault(name, _Waiting(group, number, has_exited))
-        if waiting.signal != number:
-            waiting.told.clear()
-        waiting.signal = number
-        if not waiting.has_exited:
-            system.send_group_signal(group, number)
+    def end(self, name: str, ending: Ending) -> None:
+        """End all of the service `name`. What was asked for before is replaced."""
+        before = self._waiting.get(name)
+        told = before.told if before is not None and before.ending.signal == ending.signal else set()
+        self._waiting[name] = _Waiting(ending, told)
+        if not ending.has_exited:
+            system.send_group_signal(ending.group, ending.signal)
         self.look_soon()
 
-    def exited(self, name: str, group: int, number: int, *, spares_slipped: bool) -> None:
-        """The main process has ended by itself or by our signal; `number` is for what it left."""
-        waiting = self._waiting.setdefault(name, _Waiting(group, number, spares_slipped=spares_slipped))
-        waiting.has_exited = True
-        self.look_soon()
+    def exited(self, name: str) -> None:
+        """Take note that the main process has ended, by itself or by our signal."""
+        waiting = self._waiting.get(name)
+        if waiting is not None:
+            waiting.ending = replace(waiting.ending, has_exited=True)
+            self.look_soon()
 
     def members(self, name: str) -> tuple[ProcessRow, ...]:
         """Return the living processes of a service that is being ended."""
         waiting = self._waiting.get(name)
         if waiting is None:
             return ()
-        found = self._find({waiting.group: name})
+        found = self._find({waiting.ending.group: name})
         return tuple(member.row for member in found if member.service == name)
 
     def look_soon(self) -> None:
@@ -88,30 +96,31 @@ class CleanUp:
 
     def _look(self) -> None:
         self._timer = None
-        found = self._find({waiting.group: name for name, waiting in self._waiting.items()})
-        for name, waiting in tuple(self._waiting.items()):
+        found = self._find({waiting.ending.group: name for name, waiting in self._waiting.items()})
+        for name in tuple(self._waiting):
+            waiting = self._waiting[name]  # only now: the news of another's end may have replaced it
             rows = [
                 member.row
                 for member in found
-                if member.service == name and (member.in_group or not waiting.spares_slipped)
+                if member.service == name and (member.in_group or not waiting.ending.spares_daemons)
             ]
             self._end(waiting, rows)
-            if not rows and waiting.has_exited:
+            if not rows and waiting.ending.has_exited:
                 del self._waiting[name]
                 self._on_clear(name)
-        if any(
-            waiting.has_exited or waiting.signal == system.KILL_SIGNAL for waiting in self._waiting.values()
-        ):
+        endings = [waiting.ending for waiting in self._waiting.values()]
+        if any(ending.has_exited or ending.signal == system.KILL_SIGNAL for ending in endings):
             self._look_later()
 
     def _end(self, waiting: _Waiting, rows: list[ProcessRow]) -> None:
-        if waiting.signal == system.KILL_SIGNAL:
+        ending = waiting.ending
+        if ending.signal == system.KILL_SIGNAL:
             kill_rows(rows)
             return
         # Those of the group have had the signal with it, all at once; a second one can mean "now!" to them.
         fresh = [row for row in rows if row.pid not in waiting.told]
-        has_had_it = {row.pid for row in fresh if row.group == waiting.group and not waiting.has_exited}
-        signal_rows([row for row in fresh if row.pid not in has_had_it], waiting.signal)
+        has_had_it = {row.pid for row in fresh if row.group == ending.group and not ending.has_exited}
+        signal_rows([row for row in fresh if row.pid not in has_had_it], ending.signal)
         waiting.told.update(row.pid for row in fresh)
 
     def _look_later(self) -> None:

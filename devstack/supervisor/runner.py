@@ -84,10 +84,10 @@ class Runner:
         match action:
             case service_events.Spawn(process):
                 self._spawn(process)
-            case service_events.Terminate(epoch):
-                self._signal(system.signal_number(self.service.stop.signal) or int(signal.SIGTERM), epoch)
-            case service_events.Kill(epoch):
-                self._signal(system.KILL_SIGNAL, epoch)
+            case service_events.Terminate():
+                self._end(action, self._gentle_signal)
+            case service_events.Kill():
+                self._end(action, system.KILL_SIGNAL)
             case service_events.SetTimer(seconds, epoch):
                 self._set_timer(seconds, epoch)
             case service_events.StartProbe(epoch):
@@ -142,18 +142,21 @@ class Runner:
         if self._pipe is not None:
             self._pipe.drain()
         self.process = None
-        ended_well = status.is_success and self._state is not ServiceState.STOPPING
         if self._world.clean_up is not None:
-            gentle = system.signal_number(self.service.stop.signal) or int(signal.SIGTERM)
-            self._world.clean_up.exited(self.service.name, self._group, gentle, spares_slipped=ended_well)
+            self._world.clean_up.exited(self.service.name)
         self._world.post(self.service.name, service_events.Exited(number, status))
 
-    def _signal(self, number: int, epoch: int) -> None:
-        self._ending = epoch
+    @property
+    def _gentle_signal(self) -> int:
+        return system.signal_number(self.service.stop.signal) or int(signal.SIGTERM)
+
+    def _end(self, action: service_events.Terminate | service_events.Kill, number: int) -> None:
+        self._ending = action.epoch
         if self._world.clean_up is not None:
-            self._world.clean_up.terminate(
-                self.service.name, self._group, number, has_exited=self.process is None
-            )
+            from devstack.supervisor.clean_up import Ending
+
+            ending = Ending(self._group, number, self.process is None, action.spares_daemons)
+            self._world.clean_up.end(self.service.name, ending)
 
     def _set_timer(self, seconds: float, epoch: int) -> None:
         if self._timer is not None:
