@@ -114,8 +114,8 @@ class Socket(asyncio.Protocol):
         self.handler.on_open(self)
 
     def write(self, frames: bytes) -> None:
-        """Write whole frames, if the socket is still open."""
-        if self._state is State.OPEN:
+        """Write whole frames, if the socket is still open and its connection not just lost."""
+        if self._state is State.OPEN and not self.transport.is_closing():
             self.transport.write(frames)
 
     def ping(self) -> None:
