@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from devstack.checks.vite_client import SUBPROTOCOL
 from devstack.core.findings import Finding, Level
 from devstack.core.ports import PortClaim, Protocol
-from devstack.core.vite_config import NAMES, ViteConfig, parse_vite_config
+from devstack.core.vite_config import NAMES, ViteConfig, config_option, parse_vite_config
 
 CHECK = "vite-config"
 VITES_OWN_PORT = 5173
@@ -22,9 +22,10 @@ _LOCAL_TARGET = re.compile(r"^(?:https?|wss?)://(?:localhost|127\.0\.0\.1|\[::1\
 _WS_TARGET = re.compile(r"^wss?://")
 
 
-def find_vite_config(folder: str) -> ViteConfig | None:
-    """Return the configuration that Vite would take in `folder`, or None."""
-    for name in NAMES:
+def find_vite_config(folder: str, command: str = "") -> ViteConfig | None:
+    """Return the configuration that Vite, started with `command`, would take in `folder`, or None."""
+    named = config_option(command)
+    for name in (named,) if named else NAMES:
         try:
             with open(os.path.join(folder, name), encoding="utf-8-sig", errors="replace") as file:
                 return parse_vite_config(name, file.read())
@@ -110,7 +111,9 @@ def _check_hmr_port(config: ViteConfig, hmr: PortClaim | None) -> Iterable[Findi
         mend = f"{option}: {{ port: Number(process.env.{hmr.variable or 'HMR_PORT'} || {hmr.port}) }}"
         why = "devstack waits on one port while Vite listens on the other"
         yield Finding(CHECK, Level.ERROR, what, why, mend, hmr.service, hmr.port)
-    if port is not None and not config.has("server", option, "host"):
+    page = config.get("server", "port")
+    is_shared = port is not None and page is not None and port.is_known and port.value == page.value
+    if port is not None and not is_shared and not config.has("server", option, "host"):
         what = f"{config.name}:{port.line} sets {option}.port and no {option}.host"
         why = f"Vite opens [::]:{hmr.port} to the whole network, whatever server.host says"
         mend = f"{option}: {{ port: …, host: '127.0.0.1' }}"

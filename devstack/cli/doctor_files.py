@@ -127,7 +127,7 @@ def _vite_config(loaded: LoadedStack) -> ViteConfig | None:
     from devstack.checks.vite_config import find_vite_config
 
     service = _vite_service(loaded)
-    return find_vite_config(service.cwd) if service else None
+    return find_vite_config(service.cwd, service.command) if service else None
 
 
 def _examine_vite(loaded: LoadedStack, *, is_running: bool) -> Iterator[Finding]:

@@ -5,141 +5,190 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from devstack.config.files import read_text
+from devstack.config.node_commands import called_script, changed_folder, several_commands
 from devstack.config.package_json import PackageJson, read_package_json
 from devstack.config.proposal import Findings, ProposedPort, ProposedService
-from devstack.core.vite_config import NAMES, ViteConfig, parse_vite_config
+from devstack.core.vite_config import NAMES, ViteConfig, config_option, parse_vite_config
 
 VITES_OWN_PORT = 5173
-LOCKFILES = (
-    ("pnpm-lock.yaml", "pnpm run"),
-    ("yarn.lock", "yarn run"),
-    ("bun.lock", "bun run"),
-    ("bun.lockb", "bun run"),
+DEEPEST = 6
+LOCKFILES = (("pnpm-lock.yaml", "pnpm"), ("yarn.lock", "yarn"), ("bun.lock", "bun"), ("bun.lockb", "bun"))
+LOCAL_TOOLS = frozenset(
+    (
+        *("vite", "next", "astro", "nuxt", "remix", "react-router", "react-scripts", "ng", "svelte-kit"),
+        *("vue-cli-service", "webpack", "parcel", "rollup", "esbuild", "tsc", "electron", "wrangler"),
+        *("tsx", "ts-node", "ts-node-dev", "nodemon", "nest", "json-server"),
+    )
 )
-SEVERAL_AT_ONCE = ("concurrently", "npm-run-all", "npm-run-all2", "run-p", "turbo", "wireit")
-LOCAL_TOOLS = ("vite", "tsx", "ts-node", "nodemon", "next", "astro", "nuxt", "remix", "react-scripts", "nest")
+DEV_SCRIPTS = ("dev", "start:dev", "develop", "serve")
+SERVER_SCRIPTS = ("server", "api", "backend", "trading", "ws", "worker")
 NAMED_BY_TABLE = (
-    ("frontend", ("client", "frontend", "front", "web", "ui", "vite", "app")),
-    ("api", ("server", "api", "backend", "back", "express")),
+    ("frontend", ("client", "frontend", "front", "fe", "web", "ui", "vite", "app")),
+    ("api", ("server", "api", "backend", "back", "be", "express")),
     ("trading", ("trading", "ws", "websocket", "socket", "sockets")),
 )
-SERVER_SCRIPTS = ("server", "api", "backend", "trading", "ws", "worker")
-_REFERENCE = re.compile(r"(?:npm:|npm run |yarn run |yarn |pnpm run |pnpm )([\w:.*-]+)")
-_SHELL = re.compile(r"[&|;<>$`\"'()*]")
+_RUNS_VITE = re.compile(r"(^|[\s/])vite(\s+(dev|serve)\b|\s+-|\s*$)")
+_SHELL = re.compile(r"[&|;<>$`\"'()*=]")
 _SOURCES = (".ts", ".tsx", ".mts", ".js", ".mjs", ".cjs", ".jsx")
 _SKIPPED = frozenset({"node_modules", "dist", "build", ".git", "coverage", ".next", ".venv"})
 MOST_FILES = 500
 
 
 def propose_from_node(project: str) -> Findings:
-    """Return what package.json's scripts run, in dev and in prod."""
-    found = _propose_from(project, project)
+    """Return what package.json's scripts run, in dev and in prod.
+
+    Without a script for dev in the project's own, those of its immediate folders are taken.
+    """
+    reader = _Reader(project)
+    found = reader.findings(project)
     if found.dev:
         return found
     below = Findings()
     for name in sorted(os.listdir(project)):
         folder = os.path.join(project, name)
         if os.path.isdir(folder) and name not in _SKIPPED and not name.startswith("."):
-            below += _named_after(name, _propose_from(folder, project))
+            below += reader.findings(folder)
     return Findings(below.dev, found.prod, (*found.notes, *below.notes))
 
 
-def _propose_from(folder: str, project: str) -> Findings:
-    """Return what the package.json of one folder runs, as if it were a project of its own."""
-    package = read_package_json(folder, project)
-    if package is None:
-        return Findings()
-    config = _vite_config(folder)
-    dev = tuple(_service(package, name, config) for name in _dev_scripts(package))
-    prod, notes = _prod(package)
-    return Findings(dev, prod, notes)
+@dataclass(frozen=True, slots=True)
+class _Script:
+    """A script of a package, or a command within one; `label` is what names the service."""
+
+    package: PackageJson
+    text: str
+    name: str = ""  # of the script; empty for a command that is none by itself
+    label: str = ""
+    depth: int = 0
 
 
-def _named_after(folder: str, found: Findings) -> Findings:
-    """Return the dev services of a part of a project, running in its folder and named after it."""
-    dev = []
-    for service in found.dev:
-        table_name = next((name for name, signs in NAMED_BY_TABLE if folder.lower() in signs), folder)
-        name = table_name if service.name in ("web", "dev", "api") else service.name
-        source = f"{folder}/{service.source}"
-        dev.append(replace(service, name=re.sub(r"[^A-Za-z0-9_-]", "-", name), cwd=folder, source=source))
-    return Findings(tuple(dev))
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    project: str
 
+    def findings(self, folder: str) -> Findings:
+        """Return what the package.json of one folder runs."""
+        package = read_package_json(folder, self.project)
+        if package is None:
+            return Findings()
+        scripts = [_Script(package, package.scripts[name], name) for name in _dev_scripts(package)]
+        dev = tuple(service for script in scripts for service in self._services(script))
+        prod, notes = self._prod(package)
+        return Findings(dev, prod, notes)
 
-def _vite_config(project: str) -> ViteConfig | None:
-    for name in NAMES:
-        text = read_text(os.path.join(project, name), name)
-        if text is not None:
-            return parse_vite_config(name, text)
-    return None
+    def _services(self, script: _Script) -> Iterator[ProposedService]:
+        """Yield what a script runs, followed through other scripts and folders as far as it is plain."""
+        package, depth = script.package, script.depth + 1
+        several = several_commands(script.text)
+        called = called_script(script.text)
+        moved = changed_folder(script.text)
+        if depth > DEEPEST:
+            yield self._service(script)
+        elif several is not None:
+            for label, command in several:
+                yield from self._services(_Script(package, command, "", label, depth))
+        elif moved is not None and (there := self._package(package, moved[0])) is not None:
+            label = script.label or script.name or moved[0]
+            yield from self._services(_Script(there, moved[1], "", label, depth))
+        elif called is not None and (there := self._package(package, called.folder, called.is_workspace)):
+            names = [name for name in there.scripts if _fits(name, called.script)]
+            label = script.label or (script.name if "*" not in called.script else "") or called.folder
+            for name in names:
+                yield from self._services(_Script(there, there.scripts[name], name, label, depth))
+            if not names:
+                yield self._service(script)
+        else:
+            yield self._service(script)
+
+    def _package(self, package: PackageJson, folder: str, is_workspace: bool = False) -> PackageJson | None:
+        """Return the package in `folder`, seen from `package`; a workspace may be named by its last part."""
+        if not folder:
+            return package
+        places = [folder, *(f"{above}/{folder}" for above in ("packages", "apps") if is_workspace)]
+        for place in places:
+            path = os.path.normpath(os.path.join(package.folder, place))
+            inside = path == self.project or path.startswith(os.path.join(self.project, ""))
+            if inside and (found := read_package_json(path, self.project)):
+                return found
+        return None
+
+    def _service(self, script: _Script) -> ProposedService:
+        package = script.package
+        inside = os.path.relpath(package.folder, self.project)
+        cwd = "" if inside == "." else inside.replace(os.sep, "/")
+        where = f"{cwd}/package.json" if cwd else "package.json"
+        source = f"{where}: {script.name}: {script.text}" if script.name else f"{where}: {script.text}"
+        if _RUNS_VITE.search(script.text):
+            service = _vite_service(script)
+        else:
+            service = ProposedService(_name(script, cwd), _command(script), "")
+            if service.name == "trading" and not _mentions(package.folder, "/api/ws"):
+                service = replace(service, name="socket", ports=(ProposedPort(3001, "WS_PORT", "tcp"),))
+        return replace(service, source=source.replace("\n", " "), cwd=cwd)
+
+    def _prod(self, package: PackageJson) -> tuple[tuple[ProposedService, ...], tuple[str, ...]]:
+        notes = ("production: `npm run build` first",) if "build" in package.scripts else ()
+        has_socket = any(name in package.dependencies for name in ("ws", "socket.io", "uWebSockets.js"))
+        name = "server" if has_socket and _mentions(package.folder, "/api/ws") else "web"
+        for script in ("start:prod", "start"):
+            if script in package.scripts:
+                text = package.scripts[script]
+                command = _command(_Script(package, text, script))
+                return (ProposedService(name, command, f"package.json: {script}: {text}"),), notes
+        if "vite" in package.dependencies:
+            command = "node_modules/.bin/vite preview --port $PORT --strictPort"
+            return (ProposedService("web", command, "package.json: vite serves what it has built"),), notes
+        return (), ()
 
 
 def _dev_scripts(package: PackageJson) -> list[str]:
-    """Return the scripts that are services in dev: those that `dev` starts together, else `dev` itself."""
-    for script in ("dev", "start:dev", "develop", "serve"):
-        command = package.scripts.get(script)
-        if command is None:
-            continue
-        if any(tool in command for tool in SEVERAL_AT_ONCE):
-            return list(dict.fromkeys(_referenced(package, command))) or [script]
-        # Beside a plain `dev`, `dev:server` and the like run by themselves in another terminal.
-        siblings = [
-            name for name in package.scripts if name.startswith(f"{script}:") or name in SERVER_SCRIPTS
-        ]
-        return [script, *(name for name in siblings if package.scripts[name] != command)]
-    siblings = [name for name in package.scripts if name.startswith("dev:")]
-    return siblings or (
-        ["start"] if "start" in package.scripts and "vite" not in package.dependencies else []
-    )
+    """Return the scripts that are services in dev: `dev` and those that run beside it."""
+    scripts = package.scripts
+    for script in DEV_SCRIPTS:
+        if script in scripts:
+            if several_commands(scripts[script]) is not None:
+                return [script]
+            beside = [name for name in scripts if name.startswith(f"{script}:") or name in SERVER_SCRIPTS]
+            return [script, *(name for name in beside if scripts[name] != scripts[script])]
+    beside = [name for name in scripts if name.startswith("dev:")]
+    return beside or (["start"] if "start" in scripts and "vite" not in package.dependencies else [])
 
 
-def _referenced(package: PackageJson, command: str) -> Iterator[str]:
-    """Yield the scripts that a command for several at once names, patterns such as `dev:*` resolved."""
-    words = _REFERENCE.findall(command) or command.split()
-    for word in words:
-        if word in package.scripts:
-            yield word
-        elif "*" in word:
-            start = word.partition("*")[0]
-            yield from (name for name in package.scripts if name.startswith(start))
+def _fits(name: str, pattern: str) -> bool:
+    """Say whether a script's name is `pattern`, in which `*` stands for anything."""
+    return re.fullmatch(re.escape(pattern).replace(r"\*", ".*"), name) is not None
 
 
-def _service(package: PackageJson, script: str, config: ViteConfig | None) -> ProposedService:
-    text = package.scripts[script]
-    source = f"package.json: {script}: {text}"
-    if re.search(r"(^|[\s/])vite(\s|$)", text) and "build" not in text and "preview" not in text:
-        return _vite_service(package, script, config, source)
-    name = _name(package, script)
-    command = _command(package, script)
-    if name == "trading" and not _mentions(package.folder, "/api/ws"):
-        return ProposedService("socket", command, source, (ProposedPort(3001, "WS_PORT", "tcp"),))
-    if script == "dev" and name == "dev":
-        name = "web"
-    return ProposedService(name, command, source)
-
-
-def _vite_service(
-    package: PackageJson, script: str, config: ViteConfig | None, source: str
-) -> ProposedService:
+def _vite_service(script: _Script) -> ProposedService:
     """Return the service that runs Vite, and its claims as far as the port table has others."""
-    command = _command(package, script)
+    config = _vite_config(script.package.folder, script.text)
+    command = _command(script)
     port = config.get("server", "port") if config else None
     computed = port is not None and not port.is_known
     number = port.value if port is not None and isinstance(port.value, int) else None
     page = ProposedPort(number or VITES_OWN_PORT, "FRONTEND_PORT")
     if not computed and "--port" not in command:
-        end = " -- " if " run " in command and not command.startswith("yarn") else " "
+        end = " -- " if command.startswith(("npm run ", "bun run ")) else " "
         command += f"{end}--port $FRONTEND_PORT --strictPort"
     hmr = _hmr_port(config)
-    if hmr is None:
-        return ProposedService("frontend", command, source, (page,))
+    if hmr is None or hmr == number:
+        return ProposedService("frontend", command, "", (page,))
     if (computed or page.default == 3000) and hmr in (0, 3002):
-        return ProposedService("frontend", command, source)
+        return ProposedService("frontend", command, "")
     claim = ProposedPort(hmr or 3002, "" if hmr else "HMR_PORT", "ws", "/", "vite-hmr")
-    return ProposedService("frontend", command, source, (page, claim))
+    return ProposedService("frontend", command, "", (page, claim))
+
+
+def _vite_config(folder: str, command: str) -> ViteConfig | None:
+    named = config_option(command)
+    for name in (named,) if named else NAMES:
+        text = read_text(os.path.join(folder, name), name)
+        if text is not None:
+            return parse_vite_config(name, text)
+    return None
 
 
 def _hmr_port(config: ViteConfig | None) -> int | None:
@@ -151,46 +200,34 @@ def _hmr_port(config: ViteConfig | None) -> int | None:
     return None
 
 
-def _name(package: PackageJson, script: str) -> str:
-    words = [
-        word for word in re.split(r"[:_.-]", script.lower()) if word not in ("dev", "start", "watch", "run")
-    ]
+def _name(script: _Script, cwd: str) -> str:
+    """Return the service's name: the port table's where a word of the script or its folder says so."""
+    words = re.split(r"[^a-z0-9]+", f"{script.label}-{script.name}-{cwd}".lower())
+    words = [word for word in words if word and word not in ("dev", "start", "watch", "run", "serve")]
     for name, signs in NAMED_BY_TABLE:
         if any(word in signs for word in words):
             return name
-    if not words and re.search(r"\b(tsx|ts-node|nodemon|node|nest)\b", package.scripts[script]):
+    if re.search(r"\b(tsx|ts-node|ts-node-dev|nodemon|node|nest|express)\b", script.text) and not words:
         return "api"
-    return "-".join(words) or "dev"
+    return "-".join(dict.fromkeys(words)) or "web"
 
 
-def _command(package: PackageJson, script: str) -> str:
-    """Return the command behind a script where it is simple, else the runner's `run SCRIPT`.
+def _command(script: _Script) -> str:
+    """Return the command behind a script where it is simple, else the package manager's `run SCRIPT`.
 
     Without npm in between a service gets its signals itself, starts sooner and ends without npm's words.
     """
-    text = package.scripts[script].strip()
+    text, folder = script.text.strip(), script.package.folder
     first = text.partition(" ")[0]
-    if not _SHELL.search(text) and f"pre{script}" not in package.scripts:
+    if not _SHELL.search(text) and f"pre{script.name}" not in script.package.scripts:
         if first == "node":
             return text
         if first in LOCAL_TOOLS:
             return f"node_modules/.bin/{text}"
-    found = (run for lock, run in LOCKFILES if os.path.exists(os.path.join(package.folder, lock)))
-    return f"{next(found, 'npm run')} {script}"
-
-
-def _prod(package: PackageJson) -> tuple[tuple[ProposedService, ...], tuple[str, ...]]:
-    notes = ("production: `npm run build` first",) if "build" in package.scripts else ()
-    has_socket = any(name in package.dependencies for name in ("ws", "socket.io", "uWebSockets.js"))
-    name = "server" if has_socket and _mentions(package.folder, "/api/ws") else "web"
-    for script in ("start:prod", "start"):
-        if script in package.scripts:
-            source = f"package.json: {script}: {package.scripts[script]}"
-            return (ProposedService(name, _command(package, script), source),), notes
-    if "vite" in package.dependencies:
-        command = "node_modules/.bin/vite preview --port $PORT --strictPort"
-        return (ProposedService("web", command, "package.json: vite serves what it has built"),), notes
-    return (), ()
+    if not script.name:
+        return text if first not in LOCAL_TOOLS else f"npx {text}"
+    found = (runner for lock, runner in LOCKFILES if os.path.exists(os.path.join(folder, lock)))
+    return f"{next(found, 'npm')} run {script.name}"
 
 
 def _mentions(project: str, text: str) -> bool:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from devstack.core.javascript import Setting, read_settings
 
+_CONFIG_OPTION = re.compile(r"(?:^|\s)(?:--config|-c)[\s=]+([^\s'\"]+)")
 NAMES = tuple(f"vite.config.{ending}" for ending in ("ts", "mts", "cts", "js", "mjs", "cjs"))
 """The files that Vite looks for; one folder has one of them."""
 
@@ -28,6 +30,12 @@ class ViteConfig:
         """Return the prefixes of the variables that reach the page."""
         prefix = self.get("envPrefix")
         return (prefix.value,) if prefix is not None and isinstance(prefix.value, str) else ("VITE_",)
+
+
+def config_option(command: str) -> str:
+    """Return the file that a Vite command names with `--config` or `-c`, or nothing."""
+    match = _CONFIG_OPTION.search(command)
+    return match[1] if match else ""
 
 
 def parse_vite_config(name: str, source: str) -> ViteConfig:

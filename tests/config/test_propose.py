@@ -94,6 +94,57 @@ def test_parts_in_folders_of_their_own_run_there(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.parametrize(
+    "dev",
+    [
+        'concurrently "npm run dev --prefix client" "npm run dev --prefix server"',
+        'concurrently -n web,api -c blue,green "npm --prefix client run dev" "npm --prefix server run dev"',
+        "concurrently 'cd client && npm run dev' 'cd server && npm run dev'",
+        "run-p dev:*",
+        'concurrently "npm:dev:*"',
+        "npm-run-all --parallel dev:client dev:server",
+    ],
+)
+def test_every_way_to_start_two_folders_at_once_is_followed(tmp_path: Path, dev: str) -> None:
+    package(tmp_path / "client", {"dev": "vite"}, vite="^8")
+    package(tmp_path / "server", {"dev": "tsx watch src/index.ts"})
+    parts = {"dev:client": "cd client && npm run dev", "dev:server": "npm run dev --workspace server"}
+    package(tmp_path, {"dev": dev, **parts}, concurrently="^9")
+    assert lines(tmp_path) == [
+        "frontend: node_modules/.bin/vite --port $FRONTEND_PORT --strictPort",
+        "api: node_modules/.bin/tsx watch src/index.ts",
+    ]
+    stack = written(tmp_path)
+    assert [Path(service.cwd).name for service in stack.services] == ["client", "server"]
+
+
+def test_commands_that_are_no_scripts_are_taken_as_they_are(tmp_path: Path) -> None:
+    package(
+        tmp_path, {"dev": 'concurrently --kill-others -n page,engine "vite dev" "cargo run --bin engine"'}
+    )
+    assert lines(tmp_path) == [
+        "frontend: node_modules/.bin/vite dev --port $FRONTEND_PORT --strictPort",
+        "engine: cargo run --bin engine",
+    ]
+
+
+def test_a_configuration_that_the_command_names_is_read(tmp_path: Path) -> None:
+    package(tmp_path, {"dev": "vite --config vite.client.config.ts"}, vite="^8")
+    (tmp_path / "vite.client.config.ts").write_text("export default { server: { port: 4000 } }")
+    assert ports(written(tmp_path)) == {"frontend": [4000]}
+
+
+def test_hot_reload_on_the_pages_own_port_is_no_second_claim(tmp_path: Path) -> None:
+    package(tmp_path, {"dev": "vite"}, vite="^8")
+    (tmp_path / "vite.config.ts").write_text("export default { server: { port: 5174, hmr: { port: 5174 } } }")
+    assert ports(written(tmp_path)) == {"frontend": [5174]}
+
+
+def test_scripts_that_call_each_other_in_a_circle_end(tmp_path: Path) -> None:
+    package(tmp_path, {"dev": "npm run start", "start": "npm run dev"})
+    assert lines(tmp_path)
+
+
 def test_fastapi_is_found_with_its_module(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_text('[project]\nname = "x"\ndependencies = ["fastapi>=0.100"]\n')
     (tmp_path / "src" / "shop").mkdir(parents=True)
