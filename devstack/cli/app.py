@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from importlib import import_module
 from typing import Any
@@ -29,6 +30,7 @@ COMMANDS = (
 )
 """Every command, in the order of the help. Each is a function of that name in a file of that name."""
 
+NARROWEST, WIDEST = 30, 110
 SETTINGS = {"run": {"ignore_unknown_options": True, "allow_interspersed_args": False}}
 
 
@@ -56,7 +58,7 @@ def build_app(command: str | None) -> typer.Typer:
         no_args_is_help=True,
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
-        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+        context_settings={"help_option_names": ["-h", "--help"], "terminal_width": _help_width()},
     )
     app.callback()(_globals)
     if command is None:
@@ -65,6 +67,11 @@ def build_app(command: str | None) -> typer.Typer:
     else:
         app.command(command, context_settings=SETTINGS.get(command))(_function(command))
     return app
+
+
+def _help_width() -> int:
+    """Return the columns for help texts: the terminal's, also where it is narrower than typer believes."""
+    return max(min(shutil.get_terminal_size().columns, WIDEST) - 2, NARROWEST)
 
 
 def _without_options(function: Callable[..., Any]) -> Callable[[], None]:

@@ -16,6 +16,7 @@ from devstack.cli.options import (
     ProjectOption,
     VersionOption,
     globals_of,
+    seconds,
 )
 from devstack.errors import UsageError
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 TRADING = "trading"
 NOT_OK = 1
+SHORTEST = 0.1
 
 UrlArgument = Annotated[
     str | None,
@@ -44,7 +46,17 @@ SubprotocolOption = Annotated[
     list[str] | None,
     typer.Option(metavar="NAME", help="Offer this subprotocol, and expect it or another offered one."),
 ]
-TimeoutOption = Annotated[float, typer.Option(metavar="S", min=0.1, help="Seconds that a step may take.")]
+
+
+def _step_seconds(value: str | float) -> float:
+    if seconds(value) < SHORTEST:
+        raise typer.BadParameter(f"{str(value)!r}: expected {SHORTEST} seconds or more")
+    return seconds(value)
+
+
+TimeoutOption = Annotated[
+    float, typer.Option(metavar="S", parser=_step_seconds, help="Seconds that a step may take.")
+]
 
 
 def check_ws(

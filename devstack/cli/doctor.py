@@ -34,9 +34,10 @@ def doctor(
     no_color: NoColorOption = False,
     version: VersionOption = False,
 ) -> None:
-    """Look for what is wrong with ports, sockets, .env, vite.config and tools; say why and what to do.
+    """Look for what is wrong; say why it matters and what to do.
 
-    On a running stack it asks the services themselves. Exit code 1 if something is wrong.
+    With ports, sockets, .env, vite.config and tools. On a running stack it asks the services themselves.
+    Exit code 1 if something is wrong.
     """
     from devstack.cli.doctor_files import examine_files
     from devstack.config.stack import load_stack

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from devstack.cli.options import NoColorOption, ProjectOption, VersionOption
+from devstack.cli.options import NoColorOption, ProjectOption, VersionOption, seconds
 from devstack.cli.project import run_folder_project
 from devstack.errors import DevstackError
 
@@ -15,7 +15,9 @@ def down(
     ctx: typer.Context,
     timeout: Annotated[
         float | None,
-        typer.Option("--timeout", metavar="S", min=0, help="Seconds until what still runs is killed."),
+        typer.Option(
+            "--timeout", metavar="S", parser=seconds, help="Seconds until what still runs is killed."
+        ),
     ] = None,
     project: ProjectOption = None,
     no_color: NoColorOption = False,

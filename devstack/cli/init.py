@@ -25,9 +25,10 @@ def init(
     no_color: NoColorOption = False,
     version: VersionOption = False,
 ) -> None:
-    """Propose the files that devstack needs, from package.json, vite.config, pyproject, Procfile or compose.
+    """Propose the files that devstack needs.
 
-    Shows them first; overwrites nothing without a yes.
+    From package.json, vite.config, pyproject, Procfile or compose. Shows them first; overwrites nothing
+    without a yes.
     """
     from devstack.config.propose import propose
 

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from devstack.cli.options import JsonOption, NoColorOption, ProjectOption, VersionOption, globals_of
+from devstack.cli.options import (
+    JsonOption,
+    NoColorOption,
+    ProjectOption,
+    VersionOption,
+    globals_of,
+    whole_number,
+)
 from devstack.cli.project import run_folder_project
 from devstack.errors import UsageError
 
@@ -22,7 +29,9 @@ def logs(
     services: Annotated[
         list[str] | None, typer.Argument(metavar="[SERVICE]...", help="Only these services.")
     ] = None,
-    count: Annotated[int, typer.Option("-n", metavar="N", min=0, help="So many last lines.")] = 100,
+    count: Annotated[
+        int, typer.Option("-n", metavar="N", parser=whole_number, help="So many last lines.")
+    ] = 100,
     follow: Annotated[
         bool, typer.Option("--follow", "-f", help="Go on as more comes, until Ctrl-C.")
     ] = False,

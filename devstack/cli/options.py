@@ -12,6 +12,9 @@ from typing import Annotated
 
 import typer
 
+MOST_SECONDS = 1e9
+MOST_DIGITS = 10
+
 
 @dataclass(slots=True)
 class Globals:
@@ -47,6 +50,25 @@ def _show_version(value: bool) -> None:
         raise typer.Exit
 
 
+def seconds(value: str | float) -> float:
+    """Return a length of time from the command line: a number of seconds, 0 or more."""
+    try:
+        number = float(value)
+    except ValueError:
+        number = -1.0
+    if not 0 <= number <= MOST_SECONDS:
+        raise typer.BadParameter(f"{str(value)!r}: expected seconds, 0 or more")
+    return number
+
+
+def whole_number(value: str | int) -> int:
+    """Return a number of things from the command line: a whole number, 0 or more."""
+    text = str(value)
+    if not (text.isascii() and text.isdecimal() and len(text) < MOST_DIGITS):
+        raise typer.BadParameter(f"{text!r}: expected a whole number, 0 or more")
+    return int(text)
+
+
 ProjectOption = Annotated[
     str | None,
     typer.Option("--project", "-C", metavar="DIR", help="The project's folder.", callback=_remember_project),
@@ -66,5 +88,9 @@ ProcfileOption = Annotated[
 ]
 EnvFileOption = Annotated[
     str | None, typer.Option("--env-file", metavar="FILE", help="Read this file instead of all .env layers.")
+]
+ReadyTimeoutOption = Annotated[
+    float,
+    typer.Option("--timeout", metavar="S", parser=seconds, help="Seconds within which all must be ready."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for a script.")]

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from devstack.cli.options import NoColorOption, ProjectOption
+from devstack.cli.options import NoColorOption, ProjectOption, VersionOption
 from devstack.errors import DevstackError, UsageError
 
 SERVICES = ("frontend", "hmr", "api", "trading", "combined")
@@ -26,6 +26,7 @@ def serve(
     ] = None,
     project: ProjectOption = None,
     no_color: NoColorOption = False,
+    version: VersionOption = False,
 ) -> None:
     """Run one built-in service in this process."""
     if name not in SERVICES:

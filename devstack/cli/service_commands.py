@@ -6,11 +6,14 @@ from typing import Annotated
 
 import typer
 
+from devstack.cli.options import seconds
 from devstack.cli.project import run_folder_project
 from devstack.errors import ServiceError
 
 ServicesArgument = Annotated[list[str], typer.Argument(metavar="SERVICE...", help="The services' names.")]
-TimeoutOption = Annotated[float, typer.Option("--timeout", metavar="S", min=0, help="Seconds to wait.")]
+TimeoutOption = Annotated[
+    float, typer.Option("--timeout", metavar="S", parser=seconds, help="Seconds to wait.")
+]
 
 
 def ask_for(ctx: typer.Context, method: str, services: list[str], timeout: float) -> None:

@@ -14,6 +14,7 @@ from devstack.cli.options import (
     NoColorOption,
     ProcfileOption,
     ProjectOption,
+    ReadyTimeoutOption,
     VersionOption,
     globals_of,
 )
@@ -30,9 +31,7 @@ def smoke(
     junit: Annotated[
         str | None, typer.Option("--junit", metavar="FILE", help="Write the results as JUnit XML.")
     ] = None,
-    timeout: Annotated[
-        float, typer.Option("--timeout", metavar="S", min=0, help="Seconds within which all must be ready.")
-    ] = 60.0,
+    timeout: ReadyTimeoutOption = 60.0,
     ports: Annotated[
         str,
         typer.Option("--ports", metavar="plan|auto", help="auto: every claim on a free port for this run."),

@@ -12,6 +12,7 @@ from devstack.cli.options import (
     NoColorOption,
     ProcfileOption,
     ProjectOption,
+    ReadyTimeoutOption,
     VersionOption,
     globals_of,
 )
@@ -26,9 +27,7 @@ def up(
     detach: Annotated[
         bool, typer.Option("--detach", "-d", help="Run in the background; return when all are ready.")
     ] = False,
-    timeout: Annotated[
-        float, typer.Option("--timeout", metavar="S", min=0, help="Seconds within which all must be ready.")
-    ] = 60.0,
+    timeout: ReadyTimeoutOption = 60.0,
     ports: Annotated[
         str,
         typer.Option("--ports", metavar="plan|auto", help="auto: every claim on a free port for this run."),

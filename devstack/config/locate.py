@@ -41,8 +41,8 @@ def starting_folder(explicit: str | None, start: str) -> str:
         return start
     folder = os.path.join(start, explicit)
     if not os.path.isdir(folder):
-        missing = "is not a folder" if os.path.lexists(folder) else "does not exist"
-        raise UsageError(f"-C {explicit}: the folder {missing}", hint="give -C a folder of the project")
+        missing = "that is no folder" if os.path.lexists(folder) else "there is no such folder"
+        raise UsageError(f"-C {explicit}: {missing}", hint="give -C a folder of the project")
     return os.path.realpath(folder)
 
 

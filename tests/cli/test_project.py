@@ -71,7 +71,7 @@ def test_no_project_ends_with_4_and_says_what_was_looked_for(tmp_path: Path) -> 
 
 def test_a_project_folder_that_is_not_there_ends_with_2(tmp_path: Path) -> None:
     answer = devstack(tmp_path, "-C", "missing", "env")
-    assert (answer.returncode, "does not exist" in answer.stderr) == (2, True)
+    assert (answer.returncode, "no such folder" in answer.stderr) == (2, True)
 
 
 @pytest.mark.parametrize("scale", ["web", "web=", "=2", "web=x", "web=1.5", "nope=2", "web=-1"])

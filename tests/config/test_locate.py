@@ -116,7 +116,7 @@ def test_the_explicit_folder_is_where_the_search_begins(tmp_path: Path) -> None:
     assert project_folder("../a", str(tmp_path / "b"), home="/no", user_id=ME) == str(tmp_path / "a")
 
 
-@pytest.mark.parametrize(("name", "words"), [("missing", "does not exist"), ("file", "is not a folder")])
+@pytest.mark.parametrize(("name", "words"), [("missing", "no such folder"), ("file", "that is no folder")])
 def test_an_explicit_folder_that_is_none_is_a_usage_error(tmp_path: Path, name: str, words: str) -> None:
     make(tmp_path, "file", "Procfile")
     with pytest.raises(UsageError, match=words):
