@@ -15,6 +15,7 @@ from pathlib import Path
 PYTHON_PEERS = ("honcho==2.0.0", "supervisor==4.3.0", "circus==0.19.0", "setuptools<81")
 NODE_PEERS = ("concurrently@9.2.5", "pm2@7.0.4", "mprocs@0.9.6")
 _INSTALL_SECONDS = 300
+_REPOSITORY = Path(__file__).parent.parent
 
 
 class UnavailableError(Exception):
@@ -42,6 +43,15 @@ class Store:
             raise UnavailableError(f"the npm package has no {path} for this machine")
         return str(found[0])
 
+    def devstack(self) -> str:
+        """Return the path of devstack, installed anew from the repository as a user would install it.
+
+        An environment of its own, with nothing of the development tools in it, and a copy of the code: what
+        is edited while the benchmarks run changes nothing.
+        """
+        _install_devstack(self.folder / "devstack")
+        return str(self.folder / "devstack" / "bin" / "devstack")
+
 
 def on_path(name: str, hint: str = "") -> str:
     """Return where `name` is on the PATH; UnavailableError if it is not there."""
@@ -68,6 +78,18 @@ def _install_node_peers(folder: Path) -> None:
     folder.mkdir(exist_ok=True)
     _run([npm, "--prefix", str(folder), "install", "--no-audit", "--no-fund", *NODE_PEERS])
     _note(folder, NODE_PEERS)
+
+
+@cache
+def _install_devstack(folder: Path) -> None:
+    # The constraints hold the libraries at the versions that the project's tests run with.
+    pins = (str(_REPOSITORY / "constraints.txt"), str(_REPOSITORY))
+    pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", "-c", *pins]
+    if not _is_installed(folder, pins):
+        _run([sys.executable, "-m", "venv", "--clear", str(folder)])
+        _run(pip)
+        _note(folder, pins)
+    _run([*pip, "--no-deps", "--force-reinstall"])
 
 
 def _is_installed(folder: Path, wanted: tuple[str, ...]) -> bool:

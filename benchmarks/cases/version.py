@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import statistics
 import subprocess
-import sys
 import time
 from collections.abc import Mapping
 
@@ -17,7 +16,8 @@ def measure(bench: Bench, contender: Contender) -> Mapping[str, Value]:
     """Return `version`, in ms; for devstack also `typer`, a bare `import typer` in the same Python."""
     figures: dict[str, Value] = {"version": _time(contender.peer.version(contender.executable), bench)}
     if contender.peer.name == "devstack":
-        figures["typer"] = _time((sys.executable, "-c", "import typer"), bench)
+        python = os.path.join(os.path.dirname(contender.executable), "python")
+        figures["typer"] = _time((python, "-c", "import typer"), bench)
     return figures
 
 

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.child import Service
-from benchmarks.install import Store, UnavailableError
+from benchmarks.install import Store
 from benchmarks.peers.adapter import Peer, Plan, Stop, asks, write_procfile
 
 
-def _locate(_store: Store) -> str:
-    beside = os.path.join(os.path.dirname(sys.executable), "devstack")
-    found = beside if os.access(beside, os.X_OK) else shutil.which("devstack")
-    if found is None:
-        raise UnavailableError("no devstack beside this Python and none on the PATH")
-    return found
+def _locate(store: Store) -> str:
+    return store.devstack()
 
 
 def _settings(service: Service) -> str:
