@@ -55,6 +55,7 @@ class DevPages:
     def rewrite(self, file: ServedFile, content: bytes) -> bytes:
         """Return the page or script as the browser gets it."""
         text = content.decode("utf-8", "surrogateescape")
+        self._graph.look()
         base_path = self._settings.base_path
         if extension(file.url) in SCRIPTS:
             text = rewrite_script(self._graph, file.url, text, base_path)
@@ -69,6 +70,7 @@ class DevPages:
         if path in CLIENT_FILES:
             return _own("text/javascript; charset=utf-8", self._client_file(CLIENT_FILES[path]))
         if path == VERSION_PATH:
+            self._graph.look()
             id_ = parse_qs(query).get("path", [""])[0]
             known = id_.startswith("/") and self._graph.module(id_) is not None
             return _own("text/plain; charset=utf-8", str(self._graph.version(id_) if known else 0).encode())

@@ -24,7 +24,7 @@ from devstack.services.static import WEB_ROOT
 from devstack.services.watched_files import Changes, WatchedFiles, watch_in_thread
 
 HMR_PROTOCOL, PING_PROTOCOL = "vite-hmr", "vite-ping"
-PUT_BACK_SECONDS = 0.1
+PUT_BACK_SECONDS = 0.25
 """How long a file may be gone, or empty, while an editor saves it (delete or cut, then write)."""
 
 FIRST_LOOK_SECONDS = 0.3
@@ -148,6 +148,7 @@ class HotReload:
         id_, first = data.get("path"), data.get("firstInvalidatedBy")
         if not isinstance(id_, str) or id_ not in self._state.reached:
             return
+        self._graph.look()
         version = self._graph.version(id_)
         if self._invalidated.get(id_) == version:
             return

@@ -36,7 +36,8 @@ class HotState:
     broken: dict[str, Payload] = field(default_factory=dict)
 
     def look(self) -> None:
-        """Read the pages and all that they lead to."""
+        """Read the pages and all that they lead to, as the files now are."""
+        self.graph.look()
         self.pages = self.graph.pages()
         self.reached = self.graph.reached(self.pages)
 

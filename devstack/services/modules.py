@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from urllib.parse import unquote
 
@@ -18,9 +17,6 @@ from devstack.services.module_syntax import ModuleSyntax, read_module
 from devstack.services.served_files import ServedFile, find_file, read_part
 
 SKIPPED_FOLDERS = frozenset({"node_modules", "__pycache__"})
-SNAPSHOT_SECONDS = 0.01
-"""How long a file's state is taken as known: less than the time that a change is waited upon (hmr.py)."""
-
 LARGEST_VERSION = 2**53 - 1  # JavaScript's largest safe integer
 SCRIPT_TAG = re.compile(r"<!--.*?-->|<script\b(?P<attributes>[^>]*)>(?P<text>.*?)</script\s*>", re.I | re.S)
 ATTRIBUTE = re.compile(r"""([\w:-]+)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s>"']+))""")
@@ -98,27 +94,29 @@ def _attribute_value(match: re.Match[str] | None) -> str:
 
 
 class ModuleGraph:
-    """The modules below `root` (a real path) that its pages reach."""
+    """The modules below `root` (a real path), each as its file was when first asked for after `look`."""
 
-    def __init__(self, root: str, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, root: str) -> None:
         self.root = root
-        self._clock = clock
         self._modules: dict[str, Module] = {}
-        self._looked_at: dict[str, float] = {}
+        self._looked_at: set[str] = set()
+
+    def look(self) -> None:
+        """From now on answer by what the files are now; called once for each request and each change."""
+        self._looked_at.clear()
 
     def module(self, id_: str) -> Module | None:
-        """Return the module as its file now is, or None where there is no such file."""
-        now = self._clock()
+        """Return the module, or None where there is no such file."""
         known = self._modules.get(id_)
-        if known is not None and now - self._looked_at[id_] < SNAPSHOT_SECONDS:
+        if id_ in self._looked_at:
             return known
+        self._looked_at.add(id_)
         file = find_file(self.root, tuple(id_[1:].split("/"))) if _is_servable(id_) else None
         if file is None:
             self._modules.pop(id_, None)
             return None
         if known is None or known.stamp != file.stamp:
             known = self._modules[id_] = _read(id_, file)
-        self._looked_at[id_] = now
         return known
 
     def reached(self, starts: Iterable[str], *, past_boundaries: bool = True) -> set[str]:

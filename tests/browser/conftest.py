@@ -29,8 +29,10 @@ def find_browser(playwright: Playwright) -> str | None:
     return next((path for path in named if path and os.path.exists(path)), None)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """A running browser. Not for longer: while playwright runs, its event loop is this thread's, and the
+    tests of other modules could not run theirs."""
     with sync_playwright() as playwright:
         path = find_browser(playwright)
         if path is None:

@@ -114,7 +114,7 @@ def test_a_module_may_give_a_change_back_to_its_importer(
     (root / "view.js").write_text(view % "two")
     tab.wait_until(shows("two"))
     assert kept(tab)
-    assert tab.page.evaluate("loads") == 2
+    assert tab.page.evaluate("loads") == 2, (tab.lines, site.running["hmr"].lines)
 
 
 def test_a_module_that_nothing_imports_any_more_is_pruned(

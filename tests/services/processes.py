@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import http.client
 import os
+import random
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -14,13 +16,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.raw_servers import free_port
-
 DEADLINE = 30.0
 PAUSE = 0.01
 VARIABLES = {"frontend": "FRONTEND_PORT", "hmr": "HMR_PORT", "api": "PORT", "trading": "WS_PORT"}
 VARIABLES["combined"] = "PORT"
 OURS = ("DEVSTACK", "NODE_ENV", "HOST")
+
+
+def quiet_port() -> int:
+    """Return a free port that no client's connection takes meanwhile: below those that systems give out."""
+    while True:
+        port = random.SystemRandom().randrange(10_000, 32_000)
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) != 0:
+                return port
 
 
 def until(condition: Callable[[], object], what: str, deadline: float = DEADLINE) -> None:
@@ -115,7 +124,7 @@ class Services:
 @contextmanager
 def services(folder: Path, root: Path | None = None, **variables: str) -> Iterator[Services]:
     """A set of services, none started yet; all end with the block."""
-    ports = {name: str(free_port()) for name in set(VARIABLES.values())}
+    ports = {name: str(quiet_port()) for name in set(VARIABLES.values())}
     kept = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
     environment = {**kept, "XDG_STATE_HOME": str(folder), "PYTHONUNBUFFERED": "1", **ports, **variables}
     found = Services(folder, root, environment)

@@ -18,7 +18,7 @@ class Site:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.graph = ModuleGraph(os.path.realpath(root), clock=iter(range(10**9)).__next__)
+        self.graph = ModuleGraph(os.path.realpath(root))
         self.state = HotState(self.graph)
 
     def write(self, **files: str) -> None:

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from devstack.services.served_files import find_file, split_url_path
+from devstack.services.served_files import split_url_path
 from tests.services.processes import Answer, Services, ask, services
 
 SECRET = "secret outside"
@@ -128,7 +128,7 @@ def test_no_spelling_and_no_link_leads_out_of_the_root_or_to_a_dotfile(port: int
     assert SECRET not in answer.text
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.lists(
         st.sampled_from(
@@ -136,12 +136,9 @@ def test_no_spelling_and_no_link_leads_out_of_the_root_or_to_a_dotfile(port: int
         )
     )
 )
-def test_a_path_either_is_refused_or_names_something_below_the_root(
-    tmp_path_factory: pytest.TempPathFactory, parts: list[str]
-) -> None:
+def test_a_path_either_is_refused_or_has_no_segment_that_leads_out(parts: list[str]) -> None:
     segments = split_url_path(("/" + "".join(parts)).encode())
     assert segments is None or not {"..", ".", ".env"} & set(segments)
-    assert segments is None or find_file("/nowhere/root", segments) is None
 
 
 def test_a_folder_is_not_listed(port: int) -> None:

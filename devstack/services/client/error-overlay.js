@@ -80,8 +80,9 @@ export async function frameOf(url, line, column) {
     const first = Math.max(0, line - 3);
     return lines.slice(first, line + 2).flatMap((text, offset) => {
       const number = first + offset + 1;
-      const shown = `${String(number).padStart(4)} | ${text}`;
-      return number === line ? [shown, `     | ${" ".repeat(Math.max(0, column - 1))}^`] : [shown];
+      const label = `${String(number).padStart(4)} | `;
+      if (number === line) return [label + text, `     | ${" ".repeat(Math.max(0, column - 1))}^`];
+      return [label + text.replace(/[?&]t=\d+/g, "")]; // the versions are not the author's
     }).join("\n");
   } catch {
     return ""; // the server is gone: the message alone must do

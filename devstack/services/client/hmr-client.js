@@ -19,6 +19,7 @@ const PING_EVERY = 30_000;
 
 let socket = null;
 let seenState = null; // of the files, as the server last told it
+let mayHaveMissed = false; // until a server that came back has told it
 let firstUpdate = true;
 let leaving = false;
 let reloading = null;
@@ -65,7 +66,7 @@ function send(message) {
 
 // What the server says
 
-async function obey(message, returned) {
+async function obey(message) {
   switch (message.type) {
     case "update":
       await modules.notify("vite:beforeUpdate", message);
@@ -85,7 +86,7 @@ async function obey(message, returned) {
       await modules.notify("vite:error", message);
       return showError({ ...message.err, ...message.err.loc });
     case "custom":
-      if (message.event === "devstack:state") return compareState(message.data.state, returned);
+      if (message.event === "devstack:state") return compareState(message.data.state);
       return modules.notify(message.event, message.data);
     default:
       return undefined; // connected, ping
@@ -99,9 +100,10 @@ function concernsThisPage(path) {
   return shown === path || `${shown}index.html` === path;
 }
 
-function compareState(state, returned) {
-  const missed = returned && seenState !== null && state !== seenState;
+function compareState(state) {
+  const missed = mayHaveMissed && state !== seenState;
   seenState = state;
+  mayHaveMissed = false;
   if (missed) reload("files changed while the server was away");
 }
 
@@ -199,15 +201,14 @@ function isSheet(link, path) {
 /** Keep one connection; after a lost one wait for the server, then reload where the page may be out of date. */
 async function keepConnected() {
   let failures = 0;
-  let returned = false;
   let mustReload = false;
   console.info(`[hmr] dev mode, socket ${socketUrl} (the page's server says that HMR has port ${hmrPort})`);
   while (!leaving) {
-    const { opened, code } = await session(returned);
+    const { opened, code } = await session();
     if (leaving) return;
     if (opened) {
       failures = 0;
-      returned = true;
+      mayHaveMissed = seenState !== null;
       mustReload ||= code !== SERVICE_RESTART;
       console.warn(`[hmr] lost the server at ${socketUrl} (${code}); waiting for it`);
       modules.notify("vite:ws:disconnect", { webSocket: socket });
@@ -225,7 +226,7 @@ async function keepConnected() {
 }
 
 /** Open the socket and resolve when it has closed. */
-function session(returned) {
+function session() {
   return new Promise((resolve) => {
     let opened = false;
     let queue = Promise.resolve();
@@ -238,7 +239,7 @@ function session(returned) {
       pinging = setInterval(() => send({ type: "ping" }), PING_EVERY);
     };
     socket.onmessage = ({ data }) => {
-      queue = queue.then(() => obey(JSON.parse(data), returned)).catch((error) => console.error("[hmr]", error));
+      queue = queue.then(() => obey(JSON.parse(data))).catch((error) => console.error("[hmr]", error));
     };
     socket.onclose = ({ code }) => {
       clearInterval(pinging);
