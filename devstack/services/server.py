@@ -1,8 +1,8 @@
 """Runs one ASGI application: listens, says so, serves, and on SIGTERM or SIGINT stops gracefully.
 
 uvicorn's protocol and lifespan do the talking; its `Server` is not used: it wakes up ten times a second,
-ends by the signal that stopped it, and leaves no room for sockets that are handed over. Nor is uvloop: it
-delivers a quarter fewer ticks here than asyncio's own loop, which writes at once (benchmarks/trading).
+ends by the signal that stopped it, and leaves no room for sockets that are handed over. Why its parser is
+httptools, the loop asyncio's own and the WebSocket ours: docs/decisions/0020-serving.md.
 """
 
 from __future__ import annotations
