@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -38,7 +39,7 @@ def test_every_error_is_described_as_a_problem(api: Running) -> None:
                 assert list(answer["content"]) == ["application/problem+json"]
 
 
-def test_schemathesis_finds_nothing(api: Running) -> None:
+def test_schemathesis_finds_nothing(api: Running, tmp_path: Path) -> None:
     found = subprocess.run(
         [
             sys.executable,
@@ -53,6 +54,7 @@ def test_schemathesis_finds_nothing(api: Running) -> None:
         text=True,
         check=False,
         timeout=110,
+        cwd=tmp_path,
     )
     assert found.returncode == 0, found.stdout + found.stderr
     assert "No issues found" in found.stdout
