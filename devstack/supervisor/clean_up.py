@@ -8,6 +8,8 @@ cookie. One look serves all services that wait for it.
 from __future__ import annotations
 
 import asyncio
+import signal
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
@@ -17,6 +19,8 @@ from devstack.machine.system import ProcessId, ProcessRow
 
 FIRST_PAUSE = 0.002
 LONGEST_PAUSE = 0.1
+LAST_GRACE = 5.0
+"""Seconds between SIGTERM and SIGKILL for what slipped away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +133,26 @@ class CleanUp:
             self._pause = min(self._pause * 1.5, LONGEST_PAUSE)
 
 
-def run_members(cookie: str, supervisor: ProcessId, outside: frozenset[int]) -> tuple[ProcessRow, ...]:
-    """Return every living process of the run, orphans that became the supervisor's children included."""
+async def end_slipped(
+    cookie: str, supervisor: ProcessId, outside: frozenset[int], reap: Callable[[], None]
+) -> tuple[int, ...]:
+    """End what slipped away from services that ended long ago; return the pids that withstand.
+
+    That is every living process of the run, orphans that became the supervisor's children included. `reap`
+    takes the children that have ended.
+    """
     marks = Marks(cookie=cookie, parents=(supervisor,), outside=outside)
-    return tuple(member.row for member in find_members(marks))
+    started, pause, told = time.monotonic(), FIRST_PAUSE, set[int]()
+    while rows := tuple(member.row for member in find_members(marks)):
+        waited = time.monotonic() - started
+        if waited > 2 * LAST_GRACE:
+            return tuple(row.pid for row in rows)
+        if waited > LAST_GRACE:
+            kill_rows(rows)
+        else:
+            signal_rows([row for row in rows if row.pid not in told], signal.SIGTERM)
+            told.update(row.pid for row in rows)
+        await asyncio.sleep(pause)
+        pause = min(pause * 1.5, LONGEST_PAUSE)
+        reap()
+    return ()

@@ -37,7 +37,7 @@ async def hello(client: Client, _: Mapping[str, Any]) -> dict[str, Any]:
 
 async def status(client: Client, _: Mapping[str, Any]) -> dict[str, Any]:
     supervisor = client.supervisor
-    record = supervisor.record()
+    record = supervisor.recorder.record()
     return {
         "mode": record.mode,
         "project": record.project,
@@ -102,7 +102,7 @@ async def down(client: Client, parameters: Mapping[str, Any]) -> dict[str, Any]:
         supervisor.kill_all()
     else:
         supervisor.shut_down(Cause.DOWN, exit_code=0, grace=grace)
-    await supervisor.until(lambda: bool(ended), LONGEST_WAIT)
+    await supervisor.waiters.until(lambda: bool(ended), LONGEST_WAIT)
     return encode(ended[0])
 
 
@@ -186,7 +186,7 @@ async def _settle(
     if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not 0 <= timeout <= LONGEST_WAIT:
         raise RpcError(INVALID_PARAMETERS, f"timeout is a number of seconds up to {LONGEST_WAIT:g}")
     statuses = supervisor.state.statuses
-    await supervisor.until(
+    await supervisor.waiters.until(
         lambda: all(has_settled(name, supervisor.state.statuses[name]) for name in names), timeout
     )
     statuses = supervisor.state.statuses

@@ -18,6 +18,14 @@ LOWEST_DESCRIPTOR = 10
 _COMPOUND = re.compile(r"[;&|<>()`\n]|\$\(|^\s*(\w+=|\{|!|if |for |while |case |until |exec |cd )")
 
 
+def open_handovers(
+    services: Mapping[str, Service], environments: Mapping[str, Mapping[str, str]]
+) -> dict[str, socket.socket]:
+    """Return the listening socket of every service that wants one. Raises ServiceError."""
+    found = {name: open_handover(service, environments[name]) for name, service in services.items()}
+    return {name: listening for name, listening in found.items() if listening is not None}
+
+
 def open_handover(service: Service, environment: Mapping[str, str]) -> socket.socket | None:
     """Return the listening socket of the service's first claim if it wants one, else None.
 

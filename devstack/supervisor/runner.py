@@ -13,7 +13,7 @@ from devstack.core.service_events import Action, Event
 from devstack.machine import system
 from devstack.machine.system import ProcessId
 from devstack.supervisor.children import Children
-from devstack.supervisor.guardian import Guardian
+from devstack.supervisor.guard import Guard
 from devstack.supervisor.output import Output, ServicePipe
 from devstack.supervisor.process import SpawnError, spawn
 
@@ -29,7 +29,7 @@ class World:
     """What all runners share. `loop`, `clean_up` come once the event loop runs."""
 
     children: Children
-    guardian: Guardian
+    guard: Guard
     output: Output
     post: Callable[[str, Event], None]
     loop: asyncio.AbstractEventLoop | None = None
@@ -104,7 +104,7 @@ class Runner:
     def cleared(self) -> None:
         """Nothing of the process lives any more."""
         if self._group:
-            self._world.guardian.cleared(self._group)
+            self._world.guard.cleared(self._group)
         self._group = 0
         self._world.post(self.service.name, service_events.Cleared(self._ending))
 
@@ -117,7 +117,7 @@ class Runner:
             return
         pid = spawned.id.pid
         self.process, self._group = spawned.id, pid
-        self._world.guardian.started(pid)
+        self._world.guard.started(pid)
         self._world.children.watch(pid, lambda status: self._exited(number, status))
         self._pipe = self._world.output.add(name, spawned.output, self._watch_output())
         self._world.post(name, service_events.Spawned(number, pid))

@@ -12,7 +12,7 @@ import contextlib
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import TYPE_CHECKING
@@ -40,13 +40,14 @@ from devstack.machine.process_tree import COOKIE
 from devstack.machine.system import ProcessId
 from devstack.supervisor import record as run_record
 from devstack.supervisor.children import Children
-from devstack.supervisor.guardian import Guardian, start_guardian
+from devstack.supervisor.guard import Guard
 from devstack.supervisor.log_file import log_size, remove_logs
 from devstack.supervisor.output import Output
-from devstack.supervisor.record import Record, RecordedService
+from devstack.supervisor.recorder import Recorder
 from devstack.supervisor.runner import Runner, World
 from devstack.supervisor.screen import Screen
 from devstack.supervisor.signals import hold_signals, listen_for_signals
+from devstack.supervisor.waiters import Waiters
 
 if TYPE_CHECKING:
     import asyncio
@@ -56,8 +57,6 @@ if TYPE_CHECKING:
 
 STILL_STOPPING_AFTER = 1.0
 STILL_STOPPING_EVERY = 5.0
-LAST_GRACE = 5.0
-RECORD_AFTER = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,17 +96,15 @@ class Supervisor:
         self._policy = EndPolicy(stack.mode == "prod", options.abort_on_exit, options.exit_code_from)
         self._inbox: deque[StackEvent] = deque()
         self._is_busy = False
-        self._waiters: list[Callable[[], bool]] = []
+        self.waiters = Waiters()
         self._run = os.urandom(16).hex()
         self._started = time.monotonic()
-        self._started_at = time.time()
         self._me = system.identify(os.getpid()) or ProcessId(os.getpid(), 0.0)
         self._exit_code = 0
-        self._record_timer: asyncio.TimerHandle | None = None
         self._ended: asyncio.Event | None = None
-        self._control_port: int | None = None
-        self._token = ""
-        self._sockets: list[socket.socket] = []
+        self.recorder = Recorder(stack, self._run, self._me, lambda error: self.tell(Notice(error.message)))
+        self.recorder.detached = options.detached
+        self._sockets: Mapping[str, socket.socket] = {}
         self.output = Output(
             Screen(options.screen),
             run_record.logs_folder(stack.project),
@@ -125,39 +122,46 @@ class Supervisor:
         hold_signals()
         system.keep_descriptors_from_children()
         project = self.stack.project
-        run_files = (run_record.record_path(project), run_record.socket_path(project))
         run_record.remove_record(project)
-        guardian = start_guardian(self._run, run_files, run_record.supervisor_log_path(project))
-        self._world = World(Children(self._look_soon), guardian, self.output, self._post_service_event)
-        self._world.children.watch(guardian.id.pid, lambda _: self._guardian_ended())
+        children = Children(self._look_soon)
+        self._guard = Guard(project, self._run, children)
+        self._world = World(children, self._guard, self.output, self._post_service_event)
         try:
-            remove_logs(run_record.logs_folder(project))
-            self.output.open_logs(tuple(self._services))
-            self.runners = {
-                name: Runner(service, self._environment(service), self._world)
-                for name, service in self._services.items()
-            }
-            self._open_handovers()
-            run_record.write_record(self.record())
+            self._prepare()
         except OSError as error:
-            self._dismiss_guardian()
+            self._guard.dismiss()
             raise run_record.cannot_use(run_record.run_folder(project), error) from error
         except DevstackError:
-            self._dismiss_guardian()
+            self._guard.dismiss()
             raise
         self.post(orchestration.StartWanted(tuple(self._services)))
 
-    def _open_handovers(self) -> None:
-        """Listen for every service that gets its socket from us. Raises ServiceError."""
-        if not any(service.socket for service in self._services.values()):
-            return
-        from devstack.supervisor.handover import open_handover
+    def _prepare(self) -> None:
+        """Make all that the first spawn needs. Raises OSError, RunDirectoryError, ServiceError."""
+        remove_logs(run_record.logs_folder(self.stack.project))
+        self.output.open_logs(tuple(self._services))
+        environments = {name: self._environment(service) for name, service in self._services.items()}
+        self.runners = {
+            name: Runner(service, environments[name], self._world) for name, service in self._services.items()
+        }
+        self.recorder.runners, self.recorder.guard = self.runners, self._guard
+        self._guard.groups = lambda: tuple(runner.group for runner in self.runners.values() if runner.group)
+        self._guard.on_restart = self._guardian_restarted
+        if any(service.socket for service in self._services.values()):
+            from devstack.supervisor.handover import open_handovers
 
-        for name, service in self._services.items():
-            listening = open_handover(service, self._environment(service))
-            if listening is not None:
-                self._sockets.append(listening)
+            self._sockets = open_handovers(self._services, environments)
+            for name, listening in self._sockets.items():
                 self.runners[name].handover = listening.fileno()
+        self.recorder.write()
+
+    def _guardian_restarted(self) -> None:
+        self._write_record_soon()
+        self.tell(Notice("the guardian was ended by somebody; started another"))
+
+    def _write_record_soon(self) -> None:
+        if self._world.loop is not None:
+            self.recorder.write_soon(self._world.loop)
 
     def _watch_files(self) -> None:
         """Restart services when their files change."""
@@ -196,8 +200,8 @@ class Supervisor:
         listen_for_signals(loop, self)
         control = ControlServer(self)
         try:
-            self._control_port, self._token = await control.start()
-            run_record.write_record(self.record())
+            self.recorder.control = await control.start()
+            self.recorder.write()
         except (OSError, RunDirectoryError) as error:
             self.tell(Notice(f"cannot open the control socket: {error}"))
             self.shut_down(Cause.ERROR, exit_code=1)
@@ -276,7 +280,7 @@ class Supervisor:
     # What the state means.
 
     def _consider(self) -> None:
-        self._wake_waiters()
+        self.waiters.wake()
         if self.phase is Phase.STOPPING:
             if self.state.has_ended and self._ended is not None:
                 self._ended.set()
@@ -369,45 +373,24 @@ class Supervisor:
     # The end.
 
     async def _finish(self, control: ControlServer) -> None:
-        left = await self._end_slipped()
+        from devstack.supervisor.clean_up import end_slipped
+
+        left = await end_slipped(self._run, self._me, self._outside(), self.reap)
         self.output.close_pipes()
         self.phase = Phase.ENDED
         if left:
             self._exit_code = self._exit_code or 1
-        self._dismiss_guardian()
+        self.recorder.stop()
+        self._guard.dismiss()
         self.tell(StackStopped(self._exit_code, left))
-        self._wake_waiters()
+        self.waiters.wake()
         await control.close()
         with contextlib.suppress(FileNotFoundError):
             run_record.remove_record(self.stack.project)
         self.output.close()
 
-    async def _end_slipped(self) -> tuple[int, ...]:
-        """End what slipped away from services that ended long ago; return the pids that withstand."""
-        import asyncio
-
-        from devstack.machine.process_tree import kill_rows, signal_rows
-        from devstack.supervisor.clean_up import run_members
-
-        started, pause, told = time.monotonic(), 0.002, set[int]()
-        while rows := run_members(self._run, self._me, self._outside()):
-            waited = time.monotonic() - started
-            if waited > 2 * LAST_GRACE:
-                return tuple(row.pid for row in rows)
-            if waited > LAST_GRACE:
-                kill_rows(rows)
-            else:
-                import signal
-
-                signal_rows([row for row in rows if row.pid not in told], signal.SIGTERM)
-                told.update(row.pid for row in rows)
-            await asyncio.sleep(pause)
-            pause = min(pause * 1.5, 0.1)
-            self._world.children.reap()
-        return ()
-
     def _outside(self) -> frozenset[int]:
-        return frozenset({self._me.pid, self._world.guardian.id.pid})
+        return frozenset({self._me.pid, self._guard.guardian.id.pid})
 
     def _cleared(self, name: str) -> None:
         self.runners[name].cleared()
@@ -415,64 +398,6 @@ class Supervisor:
     def _look_soon(self) -> None:
         if self._world.clean_up is not None:
             self._world.clean_up.look_soon()
-
-    # The guardian.
-
-    def _guardian_ended(self) -> None:
-        """Somebody ended the guardian: without one, the next kill of the supervisor leaves orphans."""
-        if self.phase is Phase.ENDED:
-            return
-        project = self.stack.project
-        run_files = (run_record.record_path(project), run_record.socket_path(project))
-        groups = tuple(runner.group for runner in self.runners.values() if runner.group)
-        os.close(self._world.guardian.pipe)
-        self._world.guardian = start_guardian(
-            self._run, run_files, run_record.supervisor_log_path(project), groups
-        )
-        self._world.children.watch(self._world.guardian.id.pid, lambda _: self._guardian_ended())
-        self._write_record_soon()
-        self.tell(Notice("the guardian was ended by somebody; started another"))
-
-    def _dismiss_guardian(self) -> None:
-        guardian: Guardian = self._world.guardian
-        self._world.children.watch(guardian.id.pid, lambda _: None)
-        guardian.dismiss()
-        with contextlib.suppress(ChildProcessError):
-            os.waitpid(guardian.id.pid, 0)
-
-    # The record.
-
-    def record(self) -> Record:
-        """Return what runs now, as it is written to the run directory."""
-        services = tuple(
-            RecordedService(name, self.runners[name].process, tuple(claim.port for claim in service.claims))
-            for name, service in self._services.items()
-        )
-        return Record(
-            project=self.stack.project,
-            mode=self.stack.mode,
-            run=self._run,
-            started=self._started_at,
-            supervisor=self._me,
-            guardian=self._world.guardian.id,
-            services=services,
-            port=self._control_port,
-            token=self._token,
-            detached=self.options.detached,
-            file_times=run_record.file_times(self.stack.files),
-        )
-
-    def _write_record_soon(self) -> None:
-        if self._world.loop is not None and self._record_timer is None:
-            self._record_timer = self._world.loop.call_later(RECORD_AFTER, self._write_record)
-
-    def _write_record(self) -> None:
-        self._record_timer = None
-        if self.phase is not Phase.ENDED:
-            try:
-                run_record.write_record(self.record())
-            except RunDirectoryError as error:
-                self.tell(Notice(error.message))
 
     # For the control socket.
 
@@ -485,33 +410,6 @@ class Supervisor:
                 raise KeyError(name)
             chosen += [other for other in found if other not in chosen]
         return tuple(chosen)
-
-    async def until(self, is_true: Callable[[], bool], within: float) -> bool:
-        """Wait until `is_true` says so after some event, for `within` seconds at most."""
-        import asyncio
-
-        if is_true():
-            return True
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-
-        def _look() -> bool:
-            if not future.done() and is_true():
-                future.set_result(None)
-            return future.done()
-
-        self._waiters.append(_look)
-        try:
-            async with asyncio.timeout(within):
-                await future
-            return True
-        except TimeoutError:
-            return False
-        finally:
-            if _look in self._waiters:
-                self._waiters.remove(_look)
-
-    def _wake_waiters(self) -> None:
-        self._waiters = [look for look in self._waiters if not look()]
 
     # Reports of the output.
 

@@ -1,0 +1,56 @@
+"""Keeps a guardian beside the supervisor for as long as anything runs."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable
+
+from devstack.supervisor import record as run_record
+from devstack.supervisor.children import Children
+from devstack.supervisor.guardian import Guardian, start_guardian
+
+
+class Guard:
+    """The guardian of one run, and the one after it should somebody end the first.
+
+    `groups` tells the process groups that run; `on_restart` is called after a new one was needed.
+    """
+
+    def __init__(self, project: str, cookie: str, children: Children) -> None:
+        self._project = project
+        self._cookie = cookie
+        self._children = children
+        self._is_needed = True
+        self.groups: Callable[[], tuple[int, ...]] = lambda: ()
+        self.on_restart: Callable[[], None] = lambda: None
+        self.guardian = self._start(())
+
+    def _start(self, groups: tuple[int, ...]) -> Guardian:
+        files = (run_record.record_path(self._project), run_record.socket_path(self._project))
+        log = run_record.supervisor_log_path(self._project)
+        guardian = start_guardian(self._cookie, files, log, groups)
+        self._children.watch(guardian.id.pid, lambda _: self._ended())
+        return guardian
+
+    def _ended(self) -> None:
+        """Without a guardian, the next kill of the supervisor would leave orphans."""
+        if self._is_needed:
+            os.close(self.guardian.pipe)
+            self.guardian = self._start(self.groups())
+            self.on_restart()
+
+    def started(self, group: int) -> None:
+        """Tell that a process group is ours now."""
+        self.guardian.started(group)
+
+    def cleared(self, group: int) -> None:
+        """Tell that a process group is gone."""
+        self.guardian.cleared(group)
+
+    def dismiss(self) -> None:
+        """Say farewell, and return when the guardian is gone."""
+        self._is_needed = False
+        self.guardian.dismiss()
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(self.guardian.id.pid, 0)
