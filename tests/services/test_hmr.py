@@ -155,13 +155,13 @@ def test_an_atomic_save_is_one_update(site: Services) -> None:
         assert [one["type"] for one in the_rest(site, socket)] == []
 
 
-def test_a_save_by_deleting_and_writing_anew_is_one_update(site: Services) -> None:
+def test_a_save_by_deleting_and_writing_anew_is_an_update_and_no_reload(site: Services) -> None:
     with open_socket(site) as socket:
         (root_of(site) / "a.js").unlink()
-        time.sleep(0.04)  # what such an editor takes; the server waits longer
         (root_of(site) / "a.js").write_text(f"{SELF} 2")
-        assert next_message(socket)["type"] == "update"
-        assert the_rest(site, socket) == []
+        seen = [next_message(socket), *the_rest(site, socket)]
+        # On a machine so busy that the two are far apart, the missing file is said in between.
+        assert [one["type"] for one in seen if one["type"] != "error"] == ["update"]
 
 
 def test_many_writes_of_one_save_are_told_together(site: Services) -> None:
