@@ -18,7 +18,8 @@ from devstack.core.stack import Stack
 from devstack.errors import DevstackError
 from devstack.supervisor import record
 from devstack.supervisor.messages import encode
-from devstack.supervisor.supervisor import RunOptions, Supervisor
+from devstack.supervisor.run_options import RunOptions
+from devstack.supervisor.supervisor import Supervisor
 
 
 @dataclass(frozen=True, slots=True)

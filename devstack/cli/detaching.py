@@ -65,7 +65,7 @@ def run_detached(
 def _start_daemon(prepared: Prepared, timeout: float) -> tuple[subprocess.Popen[bytes], int]:
     """Start the daemon in a bare interpreter; return it and the pipe on which it reports."""
     from devstack.daemon import Order
-    from devstack.supervisor.supervisor import RunOptions
+    from devstack.supervisor.run_options import RunOptions
 
     ours, theirs = os.pipe()
     code = "import sys; sys.path[:] = sys.argv[2:]; from devstack.daemon import main; main()"

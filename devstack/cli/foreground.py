@@ -12,7 +12,8 @@ from devstack.console.plain import terminal_width
 from devstack.console.wording import event_lines, own_prefix, prefixes
 from devstack.core.events import Event, ServiceChanged, StackReady, StackStopping
 from devstack.core.service import ServiceState
-from devstack.supervisor.supervisor import RunOptions, Supervisor
+from devstack.supervisor.run_options import RunOptions
+from devstack.supervisor.supervisor import Supervisor
 
 if TYPE_CHECKING:
     from devstack.console.panel import Panel

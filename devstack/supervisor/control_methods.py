@@ -144,12 +144,24 @@ def _chosen(supervisor: Supervisor, parameters: Mapping[str, Any]) -> tuple[str,
     if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
         raise RpcError(INVALID_PARAMETERS, "services is a list of names")
     try:
-        return supervisor.choose(names)
+        return _instances(supervisor, names)
     except KeyError as error:
         known = ", ".join(supervisor.state.statuses)
         raise RpcError(
             INVALID_PARAMETERS, f"no service {error.args[0]} in this stack; it has {known}"
         ) from None
+
+
+def _instances(supervisor: Supervisor, names: list[str]) -> tuple[str, ...]:
+    """Return the services that `names` mean: `worker` is every instance of worker. Raises KeyError."""
+    chosen: dict[str, None] = {}
+    for name in names:
+        bases = {one: runner.service.base for one, runner in supervisor.runners.items()}
+        found = [one for one, base in bases.items() if name in (one, base)]
+        if not found:
+            raise KeyError(name)
+        chosen.update(dict.fromkeys(found))
+    return tuple(chosen)
 
 
 def _needed(supervisor: Supervisor, names: tuple[str, ...]) -> tuple[str, ...]:

@@ -13,8 +13,7 @@ import os
 import time
 from collections import deque
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
-from enum import Enum
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from devstack.core import orchestration
@@ -44,6 +43,7 @@ from devstack.supervisor.guard import Guard
 from devstack.supervisor.log_file import log_size, remove_logs
 from devstack.supervisor.output import Output
 from devstack.supervisor.recorder import Recorder
+from devstack.supervisor.run_options import Phase, RunOptions
 from devstack.supervisor.runner import Runner, World
 from devstack.supervisor.screen import Screen
 from devstack.supervisor.signals import hold_signals, listen_for_signals
@@ -57,30 +57,6 @@ if TYPE_CHECKING:
 
 STILL_STOPPING_AFTER = 1.0
 STILL_STOPPING_EVERY = 5.0
-
-
-@dataclass(frozen=True, slots=True)
-class RunOptions:
-    """How to run a stack. `timeout` is the seconds within which all must be ready.
-
-    `screen` is the descriptor for the output, None for none; `prefixes` is what stands before each line of
-    a service, as bytes. `color` says that the services may colour what they print.
-    """
-
-    timeout: float = 60.0
-    screen: int | None = None
-    prefixes: Mapping[str, bytes] = field(default_factory=dict)
-    color: bool = False
-    detached: bool = False
-    abort_on_exit: bool = False
-    exit_code_from: str | None = None
-
-
-class Phase(Enum):
-    STARTING = "starting"
-    RUNNING = "running"
-    STOPPING = "stopping"
-    ENDED = "ended"
 
 
 class Supervisor:
@@ -163,20 +139,6 @@ class Supervisor:
         if self._world.loop is not None:
             self.recorder.write_soon(self._world.loop)
 
-    def _watch_files(self) -> None:
-        """Restart services when their files change."""
-        if not any(service.watch for service in self._services.values()):
-            return
-        from devstack.supervisor.watching import Watching
-
-        Watching(self._services, self._file_changed).start()
-
-    def _file_changed(self, name: str, path: str) -> None:
-        state = self.state.statuses[name].state
-        if not self.is_stopping and state not in (ServiceState.STOPPED, ServiceState.PENDING):
-            self.tell(Notice(f"{os.path.relpath(path, self.stack.project)} changed: restarting {name}"))
-            self.post(orchestration.RestartWanted((name,)))
-
     def _environment(self, service: Service) -> dict[str, str]:
         environment = {**self.stack.environment, **service.env, COOKIE: self._run}
         if self.options.color and "NO_COLOR" not in environment:
@@ -191,6 +153,7 @@ class Supervisor:
 
         from devstack.supervisor.clean_up import CleanUp
         from devstack.supervisor.control_server import ControlServer
+        from devstack.supervisor.output_reports import OutputReports
 
         loop = asyncio.get_running_loop()
         self._ended = asyncio.Event()
@@ -207,10 +170,13 @@ class Supervisor:
             self.shut_down(Cause.ERROR, exit_code=1)
         for runner in self.runners.values():
             runner.perform_deferred()
-        self.output.connect(loop, self)
+        self.output.connect(loop, OutputReports(self))
         self._world.children.reap()
         loop.call_later(self.options.timeout, self._time_is_up)
-        self._watch_files()
+        if any(service.watch for service in self._services.values()):
+            from devstack.supervisor.watching import restart_on_change
+
+            restart_on_change(self, self._services)
         self._consider()
         await self._ended.wait()
         await self._finish(control)
@@ -398,30 +364,3 @@ class Supervisor:
     def _look_soon(self) -> None:
         if self._world.clean_up is not None:
             self._world.clean_up.look_soon()
-
-    # For the control socket.
-
-    def choose(self, names: Iterable[str]) -> tuple[str, ...]:
-        """Return the services that `names` mean: `worker` is every instance of worker. Raises KeyError."""
-        chosen: list[str] = []
-        for name in names:
-            found = [s.name for s in self._services.values() if name in (s.name, s.base)]
-            if not found:
-                raise KeyError(name)
-            chosen += [other for other in found if other not in chosen]
-        return tuple(chosen)
-
-    # Reports of the output.
-
-    def log_failed(self, name: str, error: OSError) -> None:
-        self.tell(Notice(f"the log of {name} cannot be written: {error.strerror}; it is tried again"))
-
-    def lines_skipped(self, skipped: Mapping[str, int]) -> None:
-        parts = ", ".join(f"{count} of {name}" for name, count in skipped.items())
-        folder = os.path.join(run_record.FOLDER, "logs")
-        self.tell(
-            Notice(f"lines left out here because the screen was too slow: {parts}; they are in {folder}")
-        )
-
-    def screen_gone(self) -> None:
-        self.shut_down(Cause.SCREEN, exit_code=128 + system.HANGUP_SIGNAL)

@@ -6,12 +6,31 @@ import asyncio
 import fnmatch
 import glob
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING
 
-from devstack.core.service import Service
+from devstack.core.events import Notice
+from devstack.core.orchestration import RestartWanted
+from devstack.core.service import Service, ServiceState
+
+if TYPE_CHECKING:
+    from devstack.supervisor.supervisor import Supervisor
 
 DEBOUNCE_MS = 200
 IGNORED = (".devstack", ".git", ".venv", "node_modules", "__pycache__")
+
+
+def restart_on_change(supervisor: Supervisor, services: Mapping[str, Service]) -> None:
+    """Restart each of `services` when what it watches changes, unless somebody has stopped it."""
+
+    def _changed(name: str, path: str) -> None:
+        state = supervisor.state.statuses[name].state
+        if not supervisor.is_stopping and state not in (ServiceState.STOPPED, ServiceState.PENDING):
+            shown = os.path.relpath(path, supervisor.stack.project)
+            supervisor.tell(Notice(f"{shown} changed: restarting {name}"))
+            supervisor.post(RestartWanted((name,)))
+
+    Watching(services, _changed).start()
 
 
 class Watching:
@@ -27,23 +46,23 @@ class Watching:
         if self._patterns:
             self._task = asyncio.get_running_loop().create_task(self._watch())
 
-    def stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-
     async def _watch(self) -> None:
         from watchfiles import awatch
 
-        roots = {_root(pattern) for patterns in self._patterns.values() for pattern in patterns}
-        existing = _outermost([root for root in roots if os.path.exists(root)])
-        if not existing:
+        roots = _existing_roots(self._patterns.values())
+        if not roots:
             return
-        async for changes in awatch(*existing, debounce=DEBOUNCE_MS, step=50, rust_timeout=0):
+        async for changes in awatch(*roots, debounce=DEBOUNCE_MS, step=50, rust_timeout=0):
             paths = sorted(path for _, path in changes if not _is_ignored(path))
             for name, patterns in self._patterns.items():
                 hit = next((path for path in paths if any(matches(path, one) for one in patterns)), None)
                 if hit is not None:
                     self._changed(name, hit)
+
+
+def _existing_roots(patterns: Iterable[tuple[str, ...]]) -> list[str]:
+    roots = {_root(pattern) for several in patterns for pattern in several}
+    return _outermost([root for root in roots if os.path.exists(root)])
 
 
 def matches(path: str, pattern: str) -> bool:

@@ -1,0 +1,31 @@
+"""How a stack is to be run, and how far a run has come."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """How to run a stack. `timeout` is the seconds within which all must be ready.
+
+    `screen` is the descriptor for the output, None for none; `prefixes` is what stands before each line of
+    a service, as bytes. `color` says that the services may colour what they print.
+    """
+
+    timeout: float = 60.0
+    screen: int | None = None
+    prefixes: Mapping[str, bytes] = field(default_factory=dict)
+    color: bool = False
+    detached: bool = False
+    abort_on_exit: bool = False
+    exit_code_from: str | None = None
+
+
+class Phase(Enum):
+    STARTING = "starting"
+    RUNNING = "running"
+    STOPPING = "stopping"
+    ENDED = "ended"
