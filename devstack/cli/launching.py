@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from devstack.errors import PortTakenError, UsageError
+from devstack.errors import DevstackError, PortTakenError, UsageError
 
 if TYPE_CHECKING:
     from devstack.config.stack import LoadedStack, StackOptions
@@ -35,8 +35,14 @@ def prepare(options: StackOptions, *, ports: str, no_color: bool = False) -> Pre
     UsageError, AlreadyRunningError, RunDirectoryError, or PortTakenError after having shown the table.
     """
     from devstack.config.stack import load_stack
+    from devstack.machine import system
     from devstack.supervisor.record import acquire_lock, prepare_run_folder
 
+    if system.IS_WINDOWS:
+        raise DevstackError(
+            "a stack needs process groups and signals, which Windows does not have",
+            hint="run it in WSL; check-ports, check-ws, env, run, serve, init and doctor work here",
+        )
     if ports not in ("plan", "auto"):
         raise UsageError(f"--ports {ports}: expected plan or auto")
     loaded = load_stack(options)

@@ -36,8 +36,6 @@ def spawn(service: Service, environment: Mapping[str, str], handover: int | None
     if not os.path.isdir(service.cwd):
         raise SpawnError(f"its folder {service.cwd} does not exist")
     try:
-        if system.IS_WINDOWS:
-            return _spawn_windows(service, environment)
         return _spawn_posix(service, environment, handover)
     except OSError as error:
         raise SpawnError(error.strerror or str(error)) from error
@@ -135,25 +133,3 @@ def _open_terminal() -> tuple[int, int]:
     termios.tcsetattr(theirs, termios.TCSANOW, settings)
     termios.tcsetwinsize(theirs, (24, 120))
     return ours, theirs
-
-
-def _spawn_windows(service: Service, environment: Mapping[str, str]) -> Spawned:
-    import subprocess
-
-    ours, theirs = os.pipe()
-    try:
-        process = subprocess.Popen(
-            " ".join(system.shell_argv(service.command)),
-            env=dict(environment),
-            cwd=service.cwd,
-            stdin=subprocess.DEVNULL,
-            stdout=theirs,
-            stderr=theirs,
-            creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
-        )
-    except OSError:
-        os.close(ours)
-        raise
-    finally:
-        os.close(theirs)
-    return Spawned(system.identify(process.pid) or ProcessId(process.pid, 0.0), ours)
