@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import AsyncIterator, Callable, Hashable
 from contextlib import asynccontextmanager
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from fastapi import FastAPI, HTTPException, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, BeforeValidator
 from starlette.exceptions import HTTPException as RoutingError
 
 from devstack import __version__
@@ -44,7 +45,18 @@ Offset = Annotated[int, Query(ge=0, le=LARGEST_INTEGER, description="how many to
 Seq = Annotated[
     int | None, Query(ge=0, le=LARGEST_INTEGER, description="as of this tick; the newest without")
 ]
-Before = Annotated[AwareDatetime | None, Query(description="only candles that begin before this time")]
+DATE_TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+
+
+def _rfc_3339(text: object) -> object:
+    """Refuse what pydantic would take for a time beyond what the description says: numbers, for instance."""
+    if isinstance(text, str) and not DATE_TIME.fullmatch(text):
+        raise ValueError("a time looks like 2024-05-01T00:00:00Z")
+    return text
+
+
+Time = Annotated[AwareDatetime, BeforeValidator(_rfc_3339)]
+Before = Annotated[Time | None, Query(description="only candles that begin before this time")]
 
 
 def api_app(settings: Settings, source: MarketSource | None = None) -> ApiGuard:
@@ -190,7 +202,10 @@ async def _on_routing_error(request: Request, error: Exception) -> Response:
 async def _on_invalid_request(_: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - as above
     errors = [
-        {"parameter": str(wrong["loc"][1]) if len(wrong["loc"]) > 1 else "", "message": wrong["msg"]}
+        {
+            "parameter": str(wrong["loc"][1]) if len(wrong["loc"]) > 1 else "",
+            "message": wrong["msg"].removeprefix("Value error, "),
+        }
         for wrong in error.errors()
     ]
     return _problem(422, "the request has parameters that are not as they should be", errors=errors)

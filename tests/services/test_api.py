@@ -140,6 +140,9 @@ def test_an_unknown_symbol_is_a_problem_that_says_where_to_look(api: Running) ->
         ("candles/BTC-USD?interval=2m", "interval"),
         ("candles/BTC-USD?before=yesterday", "before"),
         ("candles/BTC-USD?before=2024-05-01T00:00:00", "before"),
+        ("candles/BTC-USD?before=1714521600", "before"),
+        ("candles/BTC-USD?before=1.5e-47", "before"),
+        ("candles/BTC-USD?before=", "before"),
     ],
 )
 def test_a_wrong_parameter_is_a_problem_that_names_it(api: Running, query: str, parameter: str) -> None:
