@@ -6,6 +6,9 @@ Three marks, each enough by itself:
   It survives `setsid`, double forks and the death of every parent;
 - the *parent*: a descendant of a process that belongs. It survives a cleared or overwritten environment;
 - the *process group* of a main process of which we know that its number has not been used again.
+
+Who once was found to belong does so for as long as it lives: its parent, whose end we bring about, may have
+been the last mark that it had.
 """
 
 from __future__ import annotations
@@ -30,13 +33,14 @@ class Marks:
 
     `groups` are process groups that are ours for certain, each with its service. `parents` are processes
     whose descendants all belong, though they themselves do not: the supervisor. `outside` never belongs:
-    the guardian, whoever asks.
+    the guardian, whoever asks. `known` are those that were found before.
     """
 
     cookie: str = ""
     groups: Mapping[int, str] = field(default_factory=dict)
     parents: tuple[ProcessId, ...] = ()
     outside: frozenset[int] = frozenset()
+    known: Mapping[ProcessId, Member] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +72,8 @@ def find_members(marks: Marks, rows: Iterable[ProcessRow] | None = None) -> tupl
 
 def _mark(row: ProcessRow, marks: Marks) -> tuple[str, bool] | None:
     """Return the service that `row` is known for by itself, and whether by its group."""
+    if (before := marks.known.get(row.id)) is not None:
+        return before.service, before.in_group
     if row.group and row.group in marks.groups:
         return marks.groups[row.group], True
     if not marks.cookie or row.is_zombie:

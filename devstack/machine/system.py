@@ -210,6 +210,17 @@ def become_subreaper() -> bool:
     return bool(ctypes.CDLL(None).prctl(pr_set_child_subreaper, 1, 0, 0, 0) == 0)
 
 
+def has_children() -> bool:
+    """Say whether this process has any child, living or ended: who became us by exec(2) left them to us."""
+    if IS_WINDOWS:
+        return False
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return False
+    return True
+
+
 def enlarge_pipe(descriptor: int, size: int) -> None:
     """Ask for a pipe buffer of `size` bytes (fcntl(2), F_SETPIPE_SZ); the default stays where refused."""
     if IS_LINUX:

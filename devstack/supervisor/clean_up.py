@@ -8,7 +8,6 @@ cookie. One look serves all services that wait for it.
 from __future__ import annotations
 
 import asyncio
-import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -16,11 +15,12 @@ from dataclasses import dataclass, field, replace
 from devstack.machine import system
 from devstack.machine.process_tree import Marks, Member, find_members, kill_rows, signal_rows
 from devstack.machine.system import ProcessId, ProcessRow
+from devstack.supervisor.leftovers import KILL_FOR, Leftovers
 
 FIRST_PAUSE = 0.002
 LONGEST_PAUSE = 0.1
-LAST_GRACE = 5.0
-"""Seconds between SIGTERM and SIGKILL for what slipped away."""
+LAST_GRACE = 2.0
+"""Seconds between SIGTERM and SIGKILL for what slipped away: every service's own grace has passed by then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +39,15 @@ class Ending:
 
 @dataclass(slots=True)
 class _Waiting:
-    """A service whose processes are being ended. `told` have had the signal already."""
+    """A service whose processes are being ended.
+
+    `told` have had the signal already, `is_told` says that the group has. `known` are all that were found.
+    """
 
     ending: Ending
-    told: set[int] = field(default_factory=set)
+    is_told: bool = False
+    told: set[ProcessId] = field(default_factory=set)
+    known: dict[ProcessId, Member] = field(default_factory=dict)
 
 
 class CleanUp:
@@ -63,12 +68,17 @@ class CleanUp:
         self._timer: asyncio.TimerHandle | asyncio.Handle | None = None
 
     def end(self, name: str, ending: Ending) -> None:
-        """End all of the service `name`. What was asked for before is replaced."""
+        """End all of the service `name`, in the next turn of the loop. What was asked before is replaced.
+
+        Not at once: all that belongs is looked up first. Once its main process has ended, a process that
+        cleared its environment and left the session can be told from strangers no more.
+        """
         before = self._waiting.get(name)
-        told = before.told if before is not None and before.ending.signal == ending.signal else set()
-        self._waiting[name] = _Waiting(ending, told)
-        if not ending.has_exited:
-            system.send_group_signal(ending.group, ending.signal)
+        waiting = self._waiting[name] = _Waiting(ending)
+        if before is not None:
+            waiting.known = before.known
+            if before.ending.signal == ending.signal:
+                waiting.is_told, waiting.told = before.is_told, before.told
         self.look_soon()
 
     def exited(self, name: str) -> None:
@@ -96,18 +106,20 @@ class CleanUp:
         self._timer = asyncio.get_running_loop().call_soon(self._look)
 
     def _find(self, groups: dict[int, str]) -> tuple[Member, ...]:
-        return find_members(Marks(cookie=self._cookie, groups=groups, outside=self._outside()))
+        known = {
+            known: member for waiting in self._waiting.values() for known, member in waiting.known.items()
+        }
+        marks = Marks(cookie=self._cookie, groups=groups, outside=self._outside(), known=known)
+        return find_members(marks)
 
     def _look(self) -> None:
         self._timer = None
         found = self._find({waiting.ending.group: name for name, waiting in self._waiting.items()})
         for name in tuple(self._waiting):
             waiting = self._waiting[name]  # only now: the news of another's end may have replaced it
-            rows = [
-                member.row
-                for member in found
-                if member.service == name and (member.in_group or not waiting.ending.spares_daemons)
-            ]
+            own = [member for member in found if member.service == name]
+            waiting.known.update((member.row.id, member) for member in own)
+            rows = [member.row for member in own if member.in_group or not waiting.ending.spares_daemons]
             self._end(waiting, rows)
             if not rows and waiting.ending.has_exited:
                 del self._waiting[name]
@@ -118,14 +130,16 @@ class CleanUp:
 
     def _end(self, waiting: _Waiting, rows: list[ProcessRow]) -> None:
         ending = waiting.ending
+        if not ending.has_exited and not waiting.is_told:
+            # Those of the group get the signal with it, all at once; a second one can mean "now!" to them.
+            waiting.is_told = True
+            waiting.told.update(row.id for row in rows if row.group == ending.group)
+            system.send_group_signal(ending.group, ending.signal)
         if ending.signal == system.KILL_SIGNAL:
             kill_rows(rows)
             return
-        # Those of the group have had the signal with it, all at once; a second one can mean "now!" to them.
-        fresh = [row for row in rows if row.pid not in waiting.told]
-        has_had_it = {row.pid for row in fresh if row.group == ending.group and not ending.has_exited}
-        signal_rows([row for row in fresh if row.pid not in has_had_it], ending.signal)
-        waiting.told.update(row.pid for row in fresh)
+        signal_rows([row for row in rows if row.id not in waiting.told], ending.signal)
+        waiting.told.update(row.id for row in rows)
 
     def _look_later(self) -> None:
         if self._timer is None:
@@ -134,24 +148,23 @@ class CleanUp:
 
 
 async def end_slipped(
-    cookie: str, supervisor: ProcessId, outside: frozenset[int], reap: Callable[[], None]
+    marks: Marks, reap: Callable[[], None], is_urgent: Callable[[], bool]
 ) -> tuple[int, ...]:
     """End what slipped away from services that ended long ago; return the pids that withstand.
 
-    That is every living process of the run, orphans that became the supervisor's children included. `reap`
-    takes the children that have ended.
+    `marks` tell every process of the run. `reap` takes the children that have ended, `is_urgent` says
+    whether somebody wants it done at once.
     """
-    marks = Marks(cookie=cookie, parents=(supervisor,), outside=outside)
-    started, pause, told = time.monotonic(), FIRST_PAUSE, set[int]()
-    while rows := tuple(member.row for member in find_members(marks)):
+    leftovers = Leftovers(marks)
+    started, pause = time.monotonic(), FIRST_PAUSE
+    while living := leftovers.look():
         waited = time.monotonic() - started
-        if waited > 2 * LAST_GRACE:
-            return tuple(row.pid for row in rows)
-        if waited > LAST_GRACE:
-            kill_rows(rows)
+        if waited > LAST_GRACE + KILL_FOR:
+            return tuple(row.pid for row in living)
+        if waited > LAST_GRACE or is_urgent():
+            leftovers.kill()
         else:
-            signal_rows([row for row in rows if row.pid not in told], signal.SIGTERM)
-            told.update(row.pid for row in rows)
+            leftovers.ask()
         await asyncio.sleep(pause)
         pause = min(pause * 1.5, LONGEST_PAUSE)
         reap()

@@ -1,4 +1,4 @@
-"""Ends what a stack left, from outside: for the guardian, for `down` after a killed supervisor, for `up`.
+"""Ends what a stack left: for the guardian, for `down` after a killed supervisor, for `up`.
 
 Synchronous and small, for the guardian runs it in an interpreter with next to nothing imported.
 """
@@ -8,11 +8,12 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from devstack.machine.process_tree import Marks, find_members, kill_rows, signal_rows
-from devstack.machine.system import ProcessRow
+from devstack.machine.process_tree import Marks, Member, find_members, kill_rows, signal_rows
+from devstack.machine.system import ProcessId, ProcessRow
 
+FIRST_PAUSE = 0.002
 LONGEST_PAUSE = 0.05
 KILL_FOR = 3.0
 """Seconds for which SIGKILL is repeated against processes that go on forking."""
@@ -29,6 +30,38 @@ class Ended:
     left: tuple[ProcessRow, ...]
 
 
+class Leftovers:
+    """The processes of `marks`, from look to look, and how they are ended."""
+
+    def __init__(self, marks: Marks) -> None:
+        self._marks = marks
+        self._seen: dict[ProcessId, Member] = {}
+        self._told: set[ProcessId] = set()
+        self._living: tuple[ProcessRow, ...] = ()
+
+    def look(self) -> tuple[ProcessRow, ...]:
+        """Return those that live now."""
+        found = find_members(replace(self._marks, known=self._seen))
+        self._seen.update((member.row.id, member) for member in found)
+        self._living = tuple(member.row for member in found)
+        return self._living
+
+    def ask(self) -> None:
+        """Send SIGTERM to those of the last look that have not had it."""
+        signal_rows([row for row in self._living if row.id not in self._told], signal.SIGTERM)
+        self._told.update(row.id for row in self._living)
+
+    def kill(self) -> None:
+        """Send SIGKILL to those of the last look."""
+        kill_rows(self._living)
+
+    def outcome(self) -> Ended:
+        """Return what became of them, by the last look."""
+        left = {row.id for row in self._living}
+        ended = (member.row for known, member in self._seen.items() if known not in left)
+        return Ended(tuple(ended), self._living)
+
+
 def end_leftovers(
     marks: Marks, grace: float, on_wait: Callable[[tuple[ProcessRow, ...]], None] | None = None
 ) -> Ended:
@@ -37,27 +70,23 @@ def end_leftovers(
     `on_wait` is told once, after half a second, on whom we wait. Returns when none is found any more, or
     when those that are left withstand SIGKILL (another user's, or stuck in the kernel).
     """
-    seen: dict[int, ProcessRow] = {}
-    told: set[int] = set()
+    leftovers = Leftovers(marks)
     started = time.monotonic()
-    pause = 0.002
+    pause = FIRST_PAUSE
     quiet = 0
     while True:
-        members = tuple(member.row for member in find_members(marks))
-        seen.update((row.pid, row) for row in members)
-        quiet = 0 if members else quiet + 1
+        living = leftovers.look()
+        quiet = 0 if living else quiet + 1
         elapsed = time.monotonic() - started
         if quiet >= QUIET_LOOKS or elapsed > grace + KILL_FOR:
-            left = {row.id for row in members}
-            return Ended(tuple(row for row in seen.values() if row.id not in left), members)
+            return leftovers.outcome()
         if elapsed >= grace:
-            kill_rows(members)
-            pause = 0.002
+            leftovers.kill()
+            pause = FIRST_PAUSE
         else:
-            signal_rows([row for row in members if row.pid not in told], signal.SIGTERM)
-            told.update(row.pid for row in members)
-            if on_wait and elapsed > 0.5 and members:
-                on_wait(members)
+            leftovers.ask()
+            if on_wait and elapsed > 0.5 and living:
+                on_wait(living)
                 on_wait = None
         time.sleep(min(pause, max(grace - elapsed, 0.001)))
         pause = min(pause * 1.5, LONGEST_PAUSE)

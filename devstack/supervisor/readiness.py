@@ -20,10 +20,10 @@ CARRY = 4096
 
 
 class LogWatch:
-    """Looks for a pattern in a service's output, across the cuts between two reads."""
+    """Looks for a pattern in a service's lines, across the cuts between two reads."""
 
     def __init__(self, pattern: str) -> None:
-        self._pattern = re.compile(pattern.encode())
+        self._pattern = re.compile(pattern.encode(), re.MULTILINE)
         self._carry = b""
         self.seen = asyncio.Event()
 

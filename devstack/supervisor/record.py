@@ -1,7 +1,8 @@
 """The run directory `.devstack/` in the project: what runs (the record), who may run (the lock), the logs.
 
     .devstack/.gitignore      the folder ignores itself
-    .devstack/lock            held by the supervisor for its whole life; a lock dies with its process
+    .devstack/lock            held by the supervisor for its whole life; a lock dies with its process. In it
+                              stands who has it
     .devstack/record.json     what runs: pids with their start times, ports, the control socket
     .devstack/control.sock    the control socket, where the system has Unix sockets
     .devstack/supervisor.log  devstack's own lines
@@ -16,6 +17,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -26,6 +28,8 @@ from devstack.machine.system import ProcessId
 
 FOLDER = ".devstack"
 VERSION = 1
+NAME_WITHIN = 1.0
+"""Seconds within which whoever has just taken the lock has written into it who it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,17 +123,44 @@ def acquire_lock(project: str) -> int:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
         raise cannot_use(run_folder(project), error) from error
-    if system.lock_file(descriptor):
-        return descriptor
-    os.close(descriptor)
-    raise _already_running(project)
+    if not system.lock_file(descriptor):
+        os.close(descriptor)
+        raise _already_running(project)
+    try:
+        sign_lock(descriptor)
+    except OSError as error:
+        os.close(descriptor)
+        raise cannot_use(run_folder(project), error) from error
+    return descriptor
+
+
+def sign_lock(descriptor: int) -> None:
+    """Write into the lock that this process has it. Raises OSError."""
+    me = system.identify(os.getpid())
+    os.ftruncate(descriptor, 0)
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    os.write(descriptor, json.dumps(asdict(me) if me else None).encode())
+
+
+def lock_holder(project: str) -> ProcessId | None:
+    """Return the living process that says in the lock that it has it, None if there is none."""
+    try:
+        with open(os.path.join(run_folder(project), "lock"), encoding="utf-8") as file:
+            holder = _parse_process(json.load(file))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None  # gone, or just being written
+    return holder if holder is not None and process_tree.is_alive(holder) else None
 
 
 def _already_running(project: str) -> AlreadyRunningError:
-    record = read_record(project)
-    if record is None or not record.is_alive:
+    deadline = time.monotonic() + NAME_WITHIN
+    while (holder := lock_holder(project)) is None and time.monotonic() < deadline:
+        time.sleep(0.01)
+    record = running_record(project)
+    if record is None:
+        who = f"another devstack (pid {holder.pid})" if holder else "another devstack"
         return AlreadyRunningError(
-            "another devstack is just starting or stopping in this project",
+            f"{who} is just starting or stopping a stack in {project}",
             hint="try again in a moment; `devstack status` shows what runs",
         )
     return AlreadyRunningError(
@@ -171,7 +202,7 @@ def read_record(project: str) -> Record | None:
         return _parse(content)
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None  # of another version, or damaged: nothing in it can be relied on
 
 

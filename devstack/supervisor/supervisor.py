@@ -35,7 +35,7 @@ from devstack.core.service_events import Event as ServiceEvent
 from devstack.core.stack import Stack
 from devstack.errors import DevstackError, RunDirectoryError
 from devstack.machine import system
-from devstack.machine.process_tree import COOKIE
+from devstack.machine.process_tree import COOKIE, Marks
 from devstack.machine.system import ProcessId
 from devstack.supervisor import record as run_record
 from devstack.supervisor.children import Children
@@ -77,6 +77,8 @@ class Supervisor:
         self._started = time.monotonic()
         self._me = system.identify(os.getpid()) or ProcessId(os.getpid(), 0.0)
         self._exit_code = 0
+        self._is_urgent = False
+        self._adopts_orphans = False
         self._ended: asyncio.Event | None = None
         self.recorder = Recorder(stack, self._run, self._me, lambda error: self.tell(Notice(error.message)))
         self.recorder.detached = options.detached
@@ -96,6 +98,8 @@ class Supervisor:
         The caller holds the project's lock. Nothing has been started when this raises.
         """
         hold_signals()
+        # Somebody else's background jobs, left to us by an exec(2): their orphans must not count as ours.
+        self._adopts_orphans = not system.has_children()
         system.keep_descriptors_from_children()
         project = self.stack.project
         run_record.remove_record(project)
@@ -110,6 +114,8 @@ class Supervisor:
         except DevstackError:
             self._guard.dismiss()
             raise
+        if self._adopts_orphans:  # before the first spawn: who is orphaned earlier goes to init
+            system.become_subreaper()
         self.post(orchestration.StartWanted(tuple(self._services)))
 
     def _prepare(self) -> None:
@@ -159,7 +165,6 @@ class Supervisor:
         self._ended = asyncio.Event()
         self._world.loop = loop
         self._world.clean_up = CleanUp(self._run, self._outside, self._cleared)
-        system.become_subreaper()
         listen_for_signals(loop, self)
         control = ControlServer(self)
         try:
@@ -316,11 +321,8 @@ class Supervisor:
 
     def kill_all(self) -> None:
         """End every process at once."""
+        self._is_urgent = True
         self.shut_down(Cause.SIGNAL)
-        self._kill_all()
-
-    def _kill_all(self) -> None:
-        self.phase = Phase.STOPPING
         self.post(orchestration.KillWanted())
 
     def _tell_still_stopping(self, since: float) -> None:
@@ -341,7 +343,9 @@ class Supervisor:
     async def _finish(self, control: ControlServer) -> None:
         from devstack.supervisor.clean_up import end_slipped
 
-        left = await end_slipped(self._run, self._me, self._outside(), self.reap)
+        parents = (self._me,) if self._adopts_orphans else ()
+        marks = Marks(cookie=self._run, parents=parents, outside=self._outside())
+        left = await end_slipped(marks, self.reap, lambda: self._is_urgent)
         self.output.close_pipes()
         self.phase = Phase.ENDED
         if left:
