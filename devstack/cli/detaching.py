@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from devstack.cli.launching import Prepared, claims_by_service
+from devstack.cli.streams import drop_output
 from devstack.console.errors import show_error, wants_color
 from devstack.console.panel import Panel
 from devstack.console.plain import terminal_width
@@ -148,7 +149,7 @@ class _View:
         size = os.get_terminal_size(sys.stdout.fileno())
         text = self._panel.text((size.columns, size.lines), color=self._color)
         erase = f"\r\x1b[{self._drawn}A\x1b[J" if self._drawn else ""
-        _show(erase + text)
+        show(erase + text)
         self._drawn = text.count("\n")
 
     def close(self) -> None:
@@ -158,9 +159,16 @@ class _View:
 
     def _say(self, lines: list[str]) -> None:
         for line in lines:
-            _show(f"{self._prefix}{line}\n")
+            show(f"{self._prefix}{line}\n")
 
 
-def _show(text: str) -> None:
-    sys.stdout.buffer.write(text.encode("utf-8", "replace"))
-    sys.stdout.buffer.flush()
+def show(text: str) -> None:
+    """Write `text` to stdout; where that takes nothing more, nothing is shown from now on.
+
+    The start goes on: a stack that runs is not to be called failed because nobody read how it came up.
+    """
+    try:
+        sys.stdout.buffer.write(text.encode("utf-8", "replace"))
+        sys.stdout.buffer.flush()
+    except OSError:
+        drop_output()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from devstack.cli.options import NoColorOption, ProjectOption, VersionOption, globals_of
+from devstack.cli.stack_options import current_folder
 from devstack.config.locate import starting_folder
 from devstack.errors import RunDirectoryError
 
@@ -32,7 +33,7 @@ def init(
     """
     from devstack.config.propose import propose
 
-    folder = starting_folder(globals_of(ctx).project, os.getcwd())
+    folder = starting_folder(globals_of(ctx).project, current_folder())
     proposal = propose(folder)
     new = [file for file in proposal.files if _text(folder, file.name) is None]
     changed = [file for file in proposal.files if _text(folder, file.name) not in (None, file.text)]

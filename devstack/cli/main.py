@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+from typing import NoReturn
 
 from devstack import __version__
+from devstack.cli.streams import drop_output, open_missing_streams, output_error
 from devstack.errors import DevstackError
 
 PLAIN_UPS = {("up",): False, ("up", "-d"): True}
@@ -13,19 +15,40 @@ PLAIN_UPS = {("up",): False, ("up", "-d"): True}
 
 def main() -> None:
     """Run the command line; the console script's entry."""
+    open_missing_streams()
     arguments = tuple(sys.argv[1:])
     try:
         _run(arguments)
     except DevstackError as error:
-        from devstack.console.errors import show_error
-
-        show_error(error, no_color="--no-color" in arguments)
-        sys.exit(error.exit_code)
+        _fail(error, arguments)
     except KeyboardInterrupt:
         sys.exit(130)
+    except BrokenPipeError:
+        drop_output()
+        sys.exit(1)
+    except OSError as error:
+        known = output_error(error)
+        if known is None:
+            raise
+        drop_output()
+        _fail(known, arguments)
+
+
+def _fail(error: DevstackError, arguments: tuple[str, ...]) -> NoReturn:
+    from devstack.console.errors import show_error
+
+    show_error(error, no_color="--no-color" in arguments)
+    sys.exit(error.exit_code)
 
 
 def _run(arguments: tuple[str, ...]) -> None:
+    try:
+        _run_command(arguments)
+    finally:
+        sys.stdout.flush()
+
+
+def _run_command(arguments: tuple[str, ...]) -> None:
     if arguments == ("--version",):
         sys.stdout.write(f"devstack {__version__}\n")
     elif arguments in PLAIN_UPS:

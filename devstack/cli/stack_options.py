@@ -32,7 +32,7 @@ def options_from(
     """
     from devstack.config.stack import StackOptions
 
-    start = starting_folder(folder, _current_folder())
+    start = starting_folder(folder, current_folder())
     if procfile is None:
         project = project_folder(None, start, home=_home(), user_id=_user_id())
     else:
@@ -55,11 +55,12 @@ def project_of(folder: str | None) -> str:
     Where there is no project the folder itself is returned: nothing runs there, which is what such a
     command has to say.
     """
-    start = starting_folder(folder, _current_folder())
+    start = starting_folder(folder, current_folder())
     return find_project(start, home=_home(), user_id=_user_id()) or start
 
 
-def _current_folder() -> str:
+def current_folder() -> str:
+    """Return the folder in which devstack was called; UsageError where it has been removed."""
     try:
         return os.getcwd()
     except FileNotFoundError:

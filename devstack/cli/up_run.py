@@ -45,11 +45,11 @@ def run_up(request: UpRequest) -> NoReturn:
     prepared = prepare(options, ports=request.ports, no_color=request.no_color)
     _check_exit_code_from(request.exit_code_from, [service.name for service in prepared.stack.services])
     if request.detach:
-        from devstack.cli.detaching import run_detached
+        from devstack.cli.detaching import run_detached, show
 
         code = run_detached(prepared, timeout=request.timeout, no_color=request.no_color)
         if code == 0:
-            sys.stdout.write("in the background: `devstack logs -f` follows it, `devstack down` stops it\n")
+            show("in the background: `devstack logs -f` follows it, `devstack down` stops it\n")
         _leave(code)
     from devstack.cli.foreground import run_in_foreground
 
