@@ -85,7 +85,7 @@ def _facts(bench: Bench, rounds: int) -> list[str]:
         f"{os.cpu_count()} processors, {platform.system()} {platform.release().partition('-')[0]}, "
         f"{platform.machine()}; {platform.python_implementation()} {platform.python_version()}",
         f"the services are {bench.child.made_of}",
-        f"medians of {rounds} rounds; in each round every case runs all tools, in a new random order",
+        f"{rounds} round{'s' * (rounds > 1)}; in each one every case runs all tools, in a new random order",
         *(["a quick run: fewer lines and shorter rests"] if bench.quick else []),
     ]
 
@@ -102,8 +102,10 @@ def main() -> None:
     chosen = [cases[name] for name in _chosen(arguments.case, tuple(cases))]
     rounds = min(arguments.rounds, 2) if arguments.quick else arguments.rounds
     store = Store(_STORE)
+    if not store.lock():
+        sys.exit(f"another run of the benchmarks is going on in {os.path.relpath(_STORE)}")
     bench = Bench(build_child(_STORE), arguments.quick, _QUICK_LINES if arguments.quick else _LINES)
-    results = Results(facts=_facts(bench, rounds))
+    results = Results()
     contenders = _contenders(_chosen(arguments.only, peers.NAMES), store, results)
     for index in range(rounds):
         print(f"round {index + 1} of {rounds}", flush=True)
@@ -112,6 +114,7 @@ def main() -> None:
                 continue
             for contender in random.sample(contenders, len(contenders)):
                 _measure(bench, case, contender, results)
+        results.facts = _facts(bench, index + 1)
         (_STORE / "results.json").write_text(json.dumps(asdict(results), indent=1))
         arguments.output.write_text(render(results))
     print(f"written: {os.path.relpath(arguments.output)}")

@@ -5,6 +5,7 @@ All of it is installed once, into `.bench/` in the repository, a folder that ign
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -29,6 +30,18 @@ class Store:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         (folder / ".gitignore").write_text("*\n")
+        self._lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+
+    def lock(self) -> bool:
+        """Take the folder for this process alone, until it ends; False if another has it.
+
+        Two runs at once would install over each other, and each would measure the other's load.
+        """
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
 
     def python_tool(self, name: str) -> str:
         """Return the path of a console script of the Python peers; UnavailableError if there is none."""
@@ -94,11 +107,12 @@ def _install_devstack(folder: Path) -> None:
 
 def _is_installed(folder: Path, wanted: tuple[str, ...]) -> bool:
     note = folder / "installed.txt"
-    return note.exists() and note.read_text().split() == list(wanted)
+    # A virtual environment that was moved starts the Python of its old place.
+    return note.exists() and note.read_text().split("\n") == [str(folder), *wanted]
 
 
 def _note(folder: Path, installed: tuple[str, ...]) -> None:
-    (folder / "installed.txt").write_text("\n".join(installed))
+    (folder / "installed.txt").write_text("\n".join([str(folder), *installed]))
 
 
 def _run(command: list[str]) -> None:
