@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import socket
 import subprocess
 import sys
-import time
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.cli.running import devstack, free_port, until
 
 WEB = f'"{sys.executable}" -u -m http.server "$WEB_PORT" --bind 127.0.0.1'
 TICK = "i=0; while :; do i=$((i+1)); echo tick $i; sleep 0.2; done"
@@ -30,33 +30,6 @@ STATUS_KEYS = [
     "cpu_percent",
     "rss_bytes",
 ]
-HIDDEN = ("DEVSTACK", "NODE_ENV", "PORT", "NO_COLOR", "FORCE_COLOR")
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as trial:
-        return int(trial.getsockname()[1])
-
-
-def devstack(folder: Path, *arguments: str, timeout: float = 60) -> subprocess.CompletedProcess[str]:
-    """Run the real command in `folder`."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(HIDDEN)}
-    return subprocess.run(
-        [sys.executable, "-m", "devstack", *arguments],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=timeout,
-        check=False,
-    )
-
-
-def until(what: str, is_true: Any, seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while not is_true():
-        assert time.monotonic() < deadline, f"waited in vain: {what}"
-        time.sleep(0.02)
 
 
 @pytest.fixture
