@@ -133,7 +133,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._head_arrived()
         super().on_headers_complete()
         if self.server_state.stopping and self.cycle is not None:
-            self.cycle.keep_alive = False
+            self._make_last()
 
     def _count(self, size: int) -> None:
         self._head_size += size
@@ -163,7 +163,12 @@ class HttpProtocol(HttpToolsProtocol):
         if self._is_idle():
             self.loop.call_later(LINGER, self._close_if_idle)
         else:
-            self.cycle.keep_alive = False
+            self._make_last()
+
+    def _make_last(self) -> None:
+        """Let the connection end with the present response, and say so in it."""
+        self.cycle.keep_alive = False
+        self.cycle.default_headers = [*self.cycle.default_headers, (b"connection", b"close")]
 
     def _is_idle(self) -> bool:
         return self.cycle is None or self.cycle.response_complete
