@@ -6,7 +6,8 @@ done for which service. Three rules:
 1. A start waits until all that the service needs, directly or not, are up and not about to be stopped.
 2. A stop waits until all that need the service, directly or not, and are being stopped as well, have ended.
    So stop order is start order reversed.
-3. A restart is a stop with a start right behind it. It waits only for those that are restarted with it.
+3. A restart is a stop with a start right behind it. The start of what ran waits only for those that are
+   restarted with it.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from devstack.core.service import (
     Service,
     ServiceState,
     ServiceStatus,
+    Stopped,
 )
 from devstack.core.service_events import (
     Action,
@@ -34,8 +36,6 @@ from devstack.core.service_events import (
 )
 
 _AT_REST = ENDED_STATES | {ServiceState.PENDING}
-_NOTHING_RUNS = _AT_REST - {ServiceState.EXITED} | {ServiceState.BACKOFF}
-"""States in which there is nothing to end. What EXITED left as a daemon may live on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +140,10 @@ def _want_restart(services: Mapping[str, Service], state: StackState, names: Ite
     known = frozenset(services).intersection(names)
     fresh = known.difference(state.to_start)
     needs = _needs(services)
-    waits = {name: known & with_dependencies(needs[name], needs) for name in fresh}
+    waits = {name: with_dependencies(needs[name], needs) for name in fresh}
+    for name in fresh:
+        if state.statuses[name].state not in _AT_REST:
+            waits[name] &= known
     return replace(state, to_start={**state.to_start, **waits}, to_stop=state.to_stop | fresh)
 
 
@@ -200,8 +203,15 @@ def _next_stops(services: Mapping[str, Service], state: StackState) -> tuple[str
     return tuple(
         name
         for name in services
-        if name in state.to_stop and (name not in needed or state.statuses[name].state in _NOTHING_RUNS)
+        if name in state.to_stop and (name not in needed or not _has_to_end(state.statuses[name]))
     )
+
+
+def _has_to_end(status: ServiceStatus) -> bool:
+    """Say whether a stop would end what nobody has begun to end: a process, or a daemon that it left."""
+    if status.state is ServiceState.STOPPING:
+        return status.stopped is Stopped.EXITED
+    return status.state in RUNNING_STATES or status.state is ServiceState.EXITED
 
 
 def _needs(services: Mapping[str, Service]) -> dict[str, tuple[str, ...]]:
