@@ -23,6 +23,7 @@ from devstack.errors import ControlError, DevstackError
 from devstack.supervisor.messages import decode
 
 REDRAW_EVERY = 0.125
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def run_detached(
@@ -36,10 +37,13 @@ def run_detached(
 
     A failure is returned only when supervisor and guardian are gone, too. `heard` gets every event.
     """
+    # Until the daemon listens, it inherits that they wait: a Ctrl-C while it is born stops it like any other.
+    held_before = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
     daemon, reports = _start_daemon(prepared, timeout)
     is_terminal = sys.stdout.isatty()
     view = _View(prepared, is_terminal=is_terminal, color=wants_color(is_terminal, no_color=no_color))
     stop = _StopOnSignal(daemon)
+    signal.pthread_sigmask(signal.SIG_SETMASK, held_before)
     is_up = False
     for message in _messages(reports, view):
         if message["type"] == "error":
@@ -69,7 +73,10 @@ def _start_daemon(prepared: Prepared, timeout: float) -> tuple[subprocess.Popen[
     from devstack.supervisor.run_options import RunOptions
 
     ours, theirs = os.pipe()
-    code = "import sys; sys.path[:] = sys.argv[2:]; from devstack.daemon import main; main()"
+    # What the imports make stays: no collector until the supervisor runs, which turns it on.
+    code = (
+        "import gc, sys; gc.disable(); sys.path[:] = sys.argv[2:]; from devstack.daemon import main; main()"
+    )
     daemon = subprocess.Popen(
         [sys.executable, "-I", "-S", "-c", code, str(theirs), *sys.path],
         stdin=subprocess.PIPE,
@@ -91,7 +98,7 @@ class _StopOnSignal:
     def __init__(self, daemon: subprocess.Popen[bytes]) -> None:
         self.heard = 0
         self._daemon = daemon
-        for number in (signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
+        for number in STOP_SIGNALS:
             signal.signal(number, self._hand_on)
 
     def _hand_on(self, number: int, _: object) -> None:

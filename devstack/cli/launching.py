@@ -104,11 +104,13 @@ def move_ports(options: StackOptions, loaded: LoadedStack) -> tuple[LoadedStack,
 
 def refuse_taken_ports(stack: Stack, *, no_color: bool) -> None:
     """Raise PortTakenError, the table shown, if a port of `stack` is held by anybody."""
+    from devstack.machine.binding import are_free
+
+    if are_free(claim.port for claim in stack.claims):
+        return
     from devstack.core.port_report import any_busy
     from devstack.machine.preflight import check_claims
 
-    if not stack.claims:
-        return
     reports = check_claims(stack.claims, project=stack.project)
     if any_busy(reports):
         _show_taken(reports, no_color=no_color)

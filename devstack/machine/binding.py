@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import socket
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from enum import StrEnum
 
 from devstack.core.ports import FIRST_PORT, LAST_PORT
@@ -40,6 +40,11 @@ def try_binding(
         if answer is not Binding.FREE:
             return answer
     return Binding.FREE
+
+
+def are_free(ports: Iterable[int]) -> bool:
+    """Say whether every one of `ports` can be bound everywhere; only where one cannot is there more to ask."""
+    return all(try_binding(port) is Binding.FREE for port in set(ports))
 
 
 def _bind(family: int, address: str, port: int, past_time_wait: bool) -> Binding:

@@ -22,6 +22,7 @@ class Guard:
         self._cookie = cookie
         self._children = children
         self._is_needed = True
+        self._news: list[int] = []
         self.groups: Callable[[], tuple[int, ...]] = lambda: ()
         self.on_restart: Callable[[], None] = lambda: None
         self.guardian = self._start(())
@@ -41,11 +42,18 @@ class Guard:
             self.on_restart()
 
     def started(self, group: int) -> None:
-        """Tell that a process group is ours now."""
-        self.guardian.started(group)
+        """Tell, with the next `flush`, that a process group is ours now."""
+        self._news.append(group)
+
+    def flush(self) -> None:
+        """Tell of all that has started: two hundred services are one message."""
+        if self._news:
+            self.guardian.started(*self._news)
+            self._news.clear()
 
     def cleared(self, group: int) -> None:
         """Tell that a process group is gone."""
+        self.flush()
         self.guardian.cleared(group)
 
     def dismiss(self) -> None:

@@ -33,9 +33,9 @@ class Guardian:
     id: ProcessId
     pipe: int
 
-    def started(self, pid: int) -> None:
-        """Tell that the process group `pid` is ours now."""
-        self._tell(b"+%d\n" % pid)
+    def started(self, *pids: int) -> None:
+        """Tell that these process groups are ours now: one message, for each wakes the guardian."""
+        self._tell(b"".join(b"+%d\n" % pid for pid in pids))
 
     def cleared(self, pid: int) -> None:
         """Tell that the process group `pid` is gone; its number may be used again."""
@@ -72,8 +72,7 @@ def start_guardian(
             os._exit(code)
     os.close(theirs)
     guardian = Guardian(system.identify(pid) or ProcessId(pid, 0.0), ours)
-    for group in groups:
-        guardian.started(group)
+    guardian.started(*groups)
     return guardian
 
 

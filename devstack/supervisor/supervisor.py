@@ -156,11 +156,15 @@ class Supervisor:
     async def run(self) -> int:
         """Run until nothing runs any more; return the exit code."""
         import asyncio
+        import gc
 
         from devstack.supervisor.clean_up import CleanUp
         from devstack.supervisor.control_server import ControlServer
         from devstack.supervisor.output_reports import OutputReports
 
+        # What the imports made stays until the end: the collector need not look at it again.
+        gc.freeze()
+        gc.enable()
         loop = asyncio.get_running_loop()
         self._ended = asyncio.Event()
         self._world.loop = loop
@@ -206,6 +210,7 @@ class Supervisor:
                 self._advance(self._inbox.popleft())
         finally:
             self._is_busy = False
+            self._guard.flush()
         if self._world.loop is not None:
             self._consider()
 
