@@ -43,7 +43,7 @@ def try_binding(
 
 
 def are_free(ports: Iterable[int]) -> bool:
-    """Say whether every one of `ports` can be bound everywhere; only where one cannot is there more to ask."""
+    """Say whether every one of `ports` can be bound everywhere; only where one cannot is more to be asked."""
     return all(try_binding(port) is Binding.FREE for port in set(ports))
 
 
