@@ -20,8 +20,9 @@ SEQ = re.compile(rb'"update","channel":"quotes","seq":(\d+)')
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came: ticks a second over all clients, and percentiles of their age in milliseconds."""
+    """What came: ticks, and a second, over all clients; and percentiles of their age in milliseconds."""
 
+    ticks: int
     ticks_per_second: float
     p50_ms: float
     p99_ms: float
@@ -50,7 +51,7 @@ def masked(message: dict[str, object]) -> bytes:
 
 
 def measure(port: int, clients: int, seconds: float, tick_ms: int) -> Outcome:
-    """Subscribe `clients` to one symbol, warm up, and count for `seconds`."""
+    """Subscribe `clients` to one symbol, warm up for a second, and count for `seconds`."""
     connections = [connect(port) for _ in range(clients)]
     chosen = selectors.DefaultSelector()
     for connection in connections:
@@ -65,8 +66,8 @@ def measure(port: int, clients: int, seconds: float, tick_ms: int) -> Outcome:
         connection.close()
     ages.sort()
     if not ages:
-        return Outcome(0.0, 0.0, 0.0)
-    return Outcome(len(ages) / elapsed, ages[len(ages) // 2], ages[int(len(ages) * 0.99)])
+        return Outcome(0, 0.0, 0.0, 0.0)
+    return Outcome(len(ages), len(ages) / elapsed, ages[len(ages) // 2], ages[int(len(ages) * 0.99)])
 
 
 def _count(chosen: selectors.BaseSelector, seconds: float, tick_ms: int) -> list[float]:
