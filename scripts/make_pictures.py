@@ -7,6 +7,7 @@ rich as SVG. The stack runs on free ports, which the pictures show as the table'
 from __future__ import annotations
 
 import contextlib
+import getpass
 import os
 import pty
 import re
@@ -27,8 +28,11 @@ ROOT = Path(__file__).resolve().parent.parent
 DEVSTACK = Path(sys.executable).with_name("devstack")
 PICTURES = ROOT / "docs" / "pictures"
 WIDTH, HEIGHT = 100, 30
+QUIET = 1.0
 ERASE = re.compile(r"\r\x1b\[(\d+)A\x1b\[J")
 PORTS = {"FRONTEND_PORT": 3000, "HMR_PORT": 3002, "PORT": 5000, "WS_PORT": 3001}
+FONT_FACE = re.compile(r"\s*@font-face \{.*?\}", re.DOTALL)
+"""rich's template fetches its font from elsewhere; the pictures take the reader's own monospaced one."""
 SHOWN_FOLDER = "/home/you/trading"
 
 
@@ -47,9 +51,11 @@ def main() -> None:
             str(project): SHOWN_FOLDER,
             str(project.parent): "/home/you/other",
             sys.executable: "python3",
+            f"user {getpass.getuser()}": "user you",
         }
         shown[f"PORT={ports['PORT'] + 1}"] = f"PORT={PORTS['PORT'] + 1}"
-        up = _run(project, "up -d")
+        up = _run(project, "up", until="/api/ws")
+        _run(project, "up -d")
         status = _run(project, "status")
         _run(project, "down")
         with _stranger(ports["PORT"], project.parent):
@@ -90,8 +96,11 @@ def _stranger(port: int, folder: Path) -> Iterator[None]:
         server.wait()
 
 
-def _run(project: Path, arguments: str) -> str:
-    """Run devstack in a pseudo-terminal; return what stands on its screen in the end."""
+def _run(project: Path, arguments: str, until: str = "") -> str:
+    """Run devstack in a pseudo-terminal; return what stands on its screen in the end.
+
+    With `until` that is when these words stand there and nothing follows; Ctrl-C then ends it.
+    """
     pid, terminal = pty.fork()
     if pid == 0:
         os.chdir(project)
@@ -100,17 +109,31 @@ def _run(project: Path, arguments: str) -> str:
     import termios
 
     termios.tcsetwinsize(terminal, (HEIGHT, WIDTH))
+    output = _read(terminal, until)
+    if until:
+        os.write(terminal, b"\x03")
+        _read(terminal)
+    os.waitpid(pid, 0)
+    return _settled(output.decode().replace("\r\n", "\n"))
+
+
+def _read(terminal: int, until: str = "") -> bytes:
+    """Return what comes until the other end closes, or until there is quiet after the words `until`."""
     output = b""
-    while select.select([terminal], [], [], 60)[0]:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        if not select.select([terminal], [], [], QUIET)[0]:
+            if until and until.encode() in output:
+                return output
+            continue
         try:
             chunk = os.read(terminal, 65536)
         except OSError:  # the other end has closed (pty(7))
-            break
+            return output
         if not chunk:
-            break
+            return output
         output += chunk
-    os.waitpid(pid, 0)
-    return _settled(output.decode().replace("\r\n", "\n"))
+    raise TimeoutError(f"no end in sight after: {output[-200:]!r}")
 
 
 def _settled(text: str) -> str:
@@ -130,7 +153,8 @@ def _draw(name: str, title: str, text: str, shown: dict[str, str]) -> None:
         text = text.replace(found, wanted)
     console = Console(record=True, width=WIDTH, file=open(os.devnull, "w"))  # noqa: SIM115
     console.print(Text.from_ansi(f"$ {title}\n{text.rstrip()}"))
-    console.save_svg(str(PICTURES / f"{name}.svg"), title=title, clear=True)
+    svg = FONT_FACE.sub("", console.export_svg(title=title, unique_id=name))
+    (PICTURES / f"{name}.svg").write_text(svg)
 
 
 if __name__ == "__main__":

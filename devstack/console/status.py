@@ -73,7 +73,7 @@ def _rich_table(rows: Sequence[tuple[str, ...]], width: int | None, color: bool)
         color_system="standard" if color else None,
         highlight=False,
     ).print(table)
-    return "\n".join(line.rstrip() for line in file.getvalue().strip("\n").splitlines())
+    return "\n".join(line.rstrip() for line in file.getvalue().splitlines() if line.strip())
 
 
 def _cells(service: Mapping[str, Any]) -> tuple[str, ...]:
