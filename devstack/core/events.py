@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
+from devstack.core.findings import Finding
 from devstack.core.service import ServiceStatus
 
 
@@ -36,6 +37,7 @@ class Cause(StrEnum):
     ENDED = "all ended"
     SIGNAL = "a signal"
     DOWN = "down"
+    IMPOSTOR = "somebody else listens on a claimed port"
     SCREEN = "the screen is gone"
     ERROR = "an error"
 
@@ -59,12 +61,13 @@ class Trouble:
 
 @dataclass(frozen=True, slots=True)
 class StackStopping:
-    """The stack is being stopped, and why."""
+    """The stack is being stopped, and why. `findings` say of an impostor who it is."""
 
     cause: Cause
     troubles: tuple[Trouble, ...] = ()
     signal: int | None = None
     seconds: float = 0.0
+    findings: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

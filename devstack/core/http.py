@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import Enum, auto
+from typing import assert_never
 
 from devstack.errors import DevstackError
 
@@ -171,6 +172,8 @@ class BodyReader:
                 return self._take_line()
             case _Part.DONE:
                 return False
+            case _:
+                assert_never(self._part)
 
     def _take_bytes(self) -> bool:
         if not self._buffer:

@@ -89,23 +89,20 @@ def _setting(above: tuple[str, ...], key: str, line: int, tokens: list[_Token], 
 
 def _tokens(source: str) -> Iterator[_Token]:
     position, line, before = 0, 1, ""
-    while position < len(source):
-        match = None
-        if source[position] == "/" and (before == "" or before in _BEFORE_REGEX):
-            match = (
-                _REGEX.match(source, position) if source[position + 1 : position + 2] not in "/*" else None
-            )
-        kind = "regex"
-        if match is None:
-            match = _TOKEN.match(source, position)
-            if match is None:
-                return
-            kind = match.lastgroup or ""
+    while match := _regex_at(position, source, before) or _TOKEN.match(source, position):
+        kind = match.lastgroup or "regex"
         if kind != "space":
             yield _Token(kind, match[0], line)
             before = match[0]
         line += match[0].count("\n")
         position = match.end()
+
+
+def _regex_at(position: int, source: str, before: str) -> re.Match[str] | None:
+    """Return the regular expression that begins here, if the token before allows one."""
+    if source.startswith(("//", "/*"), position) or (before != "" and before not in _BEFORE_REGEX):
+        return None
+    return _REGEX.match(source, position)
 
 
 def _unquoted(text: str) -> str:

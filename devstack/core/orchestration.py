@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import assert_never
 
 from devstack.core import lifecycle
 from devstack.core.graph import with_dependencies
@@ -119,6 +120,8 @@ def advance_stack(
             step = _tell(services, StackStep(StackState(state.statuses)), services, KillRequested(), now)
         case ServiceEvent(name, inner):
             step = _tell(services, StackStep(state), (name,), inner, now)
+        case _:
+            assert_never(event)
     return _grant(services, step, now)
 
 

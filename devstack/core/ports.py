@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import assert_never
 
 FIRST_PORT = 1
 LAST_PORT = 65535
@@ -44,6 +45,8 @@ class PortClaim:
                 return f"ws://{host}{self.path or '/'}"
             case Protocol.TCP:
                 return host
+            case _:
+                assert_never(self.protocol)
 
     @property
     def websocket_url(self) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import assert_never
 
 from devstack.core.ports import PortClaim
 
@@ -62,6 +63,8 @@ class RestartPolicy:
                 return not status.is_hopeless
             case RestartMode.ON_FAILURE:
                 return not status.is_success and not status.is_hopeless
+            case _:
+                assert_never(self.mode)
 
     def allows_restart(self, restart_times: tuple[float, ...], now: float) -> bool:
         """Say whether one more restart stays within `max` restarts in `within` seconds."""

@@ -14,6 +14,7 @@ from __future__ import annotations
 import codecs
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import assert_never
 
 from devstack.errors import DevstackError
 
@@ -220,6 +221,8 @@ class Receiver:
                 return self._add(payload, fin)
             case Opcode.CONTINUATION:
                 return self._add(payload, fin)
+            case _:
+                assert_never(opcode)
 
     def _add(self, payload: bytes, fin: bool) -> Message | None:
         is_text = self._kind is Opcode.TEXT
