@@ -15,7 +15,6 @@ and start time, so a stale one never needs a hand.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import time
 from collections.abc import Iterable, Mapping
@@ -139,14 +138,15 @@ def sign_lock(descriptor: int) -> None:
     me = system.identify(os.getpid())
     os.ftruncate(descriptor, 0)
     os.lseek(descriptor, 0, os.SEEK_SET)
-    os.write(descriptor, json.dumps(asdict(me) if me else None).encode())
+    os.write(descriptor, f"{me.pid} {me.started!r}\n".encode() if me else b"")
 
 
 def lock_holder(project: str) -> ProcessId | None:
     """Return the living process that says in the lock that it has it, None if there is none."""
     try:
         with open(os.path.join(run_folder(project), "lock"), encoding="utf-8") as file:
-            holder = _parse_process(json.load(file))
+            pid, started = file.read().split()
+        holder = ProcessId(int(pid), float(started))
     except (OSError, ValueError, KeyError, TypeError):
         return None  # gone, or just being written
     return holder if holder is not None and process_tree.is_alive(holder) else None
@@ -173,6 +173,8 @@ def _already_running(project: str) -> AlreadyRunningError:
 
 def write_record(record: Record) -> None:
     """Write the record whole or not at all. Raises RunDirectoryError."""
+    import json
+
     try:
         _write_whole(
             record_path(record.project), json.dumps({"version": VERSION, **asdict(record)}, indent=1)
@@ -198,8 +200,10 @@ def read_record(project: str) -> Record | None:
     """Return the record of `project`, living or stale; None where there is none that can be read."""
     try:
         with open(record_path(project), encoding="utf-8") as file:
-            content = json.load(file)
-        return _parse(content)
+            text = file.read()
+        import json  # late: most starts find no record
+
+        return _parse(json.loads(text))
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):

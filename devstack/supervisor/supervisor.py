@@ -28,6 +28,7 @@ from devstack.core.events import (
     StackStopping,
     StillStopping,
 )
+from devstack.core.findings import Finding
 from devstack.core.orchestration import StackEvent, advance_stack, initial_state
 from devstack.core.outcome import EndPolicy, Judgement, Verdict, exit_code, judge, not_up
 from devstack.core.service import Service, ServiceState, ServiceStatus
@@ -135,7 +136,6 @@ class Supervisor:
             self._sockets = open_handovers(self._services, environments)
             for name, listening in self._sockets.items():
                 self.runners[name].handover = listening.fileno()
-        self.recorder.write()
 
     def _guardian_restarted(self) -> None:
         self._write_record_soon()
@@ -304,8 +304,12 @@ class Supervisor:
         signal: int | None = None,
         exit_code: int | None = None,
         grace: float | None = None,
+        findings: tuple[Finding, ...] = (),
     ) -> None:
-        """Stop every service in the right order, once. `grace` replaces every service's own, in seconds."""
+        """Stop every service in the right order, once. `grace` replaces every service's own, in seconds.
+
+        `findings` are what a look from outside found, and why it is to stop.
+        """
         if self.phase in (Phase.STOPPING, Phase.ENDED):
             return
         from devstack.supervisor.troubles import trouble_of
@@ -319,7 +323,7 @@ class Supervisor:
                 name: replace(service, stop=replace(service.stop, grace=grace))
                 for name, service in self._services.items()
             }
-        self.tell(StackStopping(cause, troubles, signal, time.monotonic() - self._started))
+        self.tell(StackStopping(cause, troubles, signal, time.monotonic() - self._started, findings))
         if self._world.loop is not None:
             self._world.loop.call_later(STILL_STOPPING_AFTER, self._tell_still_stopping, time.monotonic())
         self.post(orchestration.StopWanted(tuple(self._services)))
