@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import time
-from typing import TYPE_CHECKING, Annotated
+import os
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -21,7 +23,7 @@ from devstack.errors import UsageError
 if TYPE_CHECKING:
     from devstack.console.log_lines import LogPrinter
     from devstack.supervisor.control_client import ControlClient
-    from devstack.supervisor.log_reader import Follower, LogLine
+    from devstack.supervisor.log_reader import LogBlock, LogCursor
 
 
 def logs(
@@ -46,7 +48,7 @@ def logs(
     """
     from devstack.console.log_lines import LogPrinter
     from devstack.supervisor.control_client import connect
-    from devstack.supervisor.log_reader import Follower, last_lines
+    from devstack.supervisor.log_reader import LogCursor, last_blocks
     from devstack.supervisor.record import logs_folder
 
     folder = run_folder_project(ctx)
@@ -56,10 +58,10 @@ def logs(
         printer = LogPrinter(known, as_json=json, no_color=globals_of(ctx).no_color)
         if follow:
             client.call("subscribe", {"output": True})
-        followers = [Follower(logs_folder(folder), name) for name in chosen] if follow else []
-        printer.show(map(_plain, last_lines(logs_folder(folder), chosen, count)))
+        cursors = [LogCursor(logs_folder(folder), name, count) for name in chosen]
+        _show(printer, last_blocks(cursors, count, with_rest=not follow))
         if follow:
-            _follow(client, followers, printer)
+            _follow(client, cursors, printer)
 
 
 def _chosen(names: list[str], known: list[str]) -> list[str]:
@@ -70,16 +72,38 @@ def _chosen(names: list[str], known: list[str]) -> list[str]:
     return [one for one in known if not names or one in names or one.partition(".")[0] in names]
 
 
-def _plain(line: LogLine) -> tuple[int, str, bytes]:
-    return line.time_us, line.service, line.text
+def _show(printer: LogPrinter, blocks: Sequence[LogBlock]) -> None:
+    try:
+        printer.show([(block.time_us, block.service, block.data) for block in blocks])
+    except BrokenPipeError:
+        _end_unheard()
 
 
-def _follow(client: ControlClient, followers: list[Follower], printer: LogPrinter) -> None:
+def _end_unheard() -> NoReturn:
+    """Nobody reads any more: end as a program does that SIGPIPE ends, without a word."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is still buffered goes there
+    raise typer.Exit(128 + 13)
+
+
+def _follow(client: ControlClient, cursors: Sequence[LogCursor], printer: LogPrinter) -> None:
     """Print what comes, told by the supervisor when there is more, until it is gone."""
+    from devstack.supervisor.log_reader import next_blocks, rest_blocks
+
+    by_name = {cursor.name: cursor for cursor in cursors}
     for message in client.messages():
         if message.get("method") == "output":
-            now = time.time_ns() // 1000
-            printer.show(_plain(line) for follower in followers for line in follower.read(now))
-    now = time.time_ns() // 1000
-    for follower in followers:
-        printer.show(map(_plain, [*follower.read(now), *follower.rest(now)]))
+            grown = [by_name[name] for name in message["params"]["services"] if name in by_name]
+            for blocks in next_blocks(grown):
+                _show(printer, blocks)
+            _tell_missed(grown)
+    for blocks in next_blocks(cursors):
+        _show(printer, blocks)
+    _show(printer, rest_blocks(cursors))
+
+
+def _tell_missed(cursors: Sequence[LogCursor]) -> None:
+    """Say that lines were rotated away before they could be read."""
+    for cursor in cursors:
+        if cursor.has_missed:
+            cursor.has_missed = False
+            typer.echo(f"left out lines of {cursor.name}: its log grows faster than this is read", err=True)

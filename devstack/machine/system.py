@@ -222,13 +222,31 @@ def has_children() -> bool:
 
 
 def enlarge_pipe(descriptor: int, size: int) -> None:
-    """Ask for a pipe buffer of `size` bytes (fcntl(2), F_SETPIPE_SZ); the default stays where refused."""
-    if IS_LINUX:
-        import contextlib
-        import fcntl
+    """Ask for a pipe buffer of at least `size` bytes (fcntl(2), F_SETPIPE_SZ); where refused it stays."""
+    if not IS_LINUX:
+        return
+    import contextlib
+    import fcntl
 
-        with contextlib.suppress(PermissionError):  # the user's pipes hold too much already
+    with contextlib.suppress(OSError):  # no pipe, or the user's pipes hold too much already
+        if fcntl.fcntl(descriptor, fcntl.F_GETPIPE_SZ) < size:
             fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, size)
+
+
+def open_again(descriptor: int) -> int | None:
+    """Open an open terminal or pipe once more for writing, as a file of its own that never blocks.
+
+    O_NONBLOCK belongs to the open file, which whoever started us may share (open(2)). None where that cannot
+    be: only Linux has such files in /proc, and they may be another user's.
+    """
+    if not IS_LINUX:
+        return None
+    try:
+        return os.open(
+            f"/proc/self/fd/{descriptor}", os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+        )
+    except OSError:
+        return None
 
 
 def unread_bytes(descriptor: int) -> int:

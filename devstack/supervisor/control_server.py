@@ -201,6 +201,8 @@ class Client:
 
     def _tell_growth(self) -> None:
         names, self._grown = sorted(self._grown), set()
+        if self._writer.transport.get_write_buffer_size():
+            return  # it has not read what it was told before, and will look then
         self.send({"jsonrpc": "2.0", "method": "output", "params": {"services": names}})
 
     async def finish(self) -> None:

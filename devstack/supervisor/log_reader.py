@@ -2,119 +2,225 @@
 
 from __future__ import annotations
 
-import bisect
-import os
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from devstack.supervisor.log_file import log_paths, read_index
+from devstack.supervisor.log_files import OpenLog, close_logs, identify_newest, open_logs
 
-FIRST_READ = 64 * 1024
+STEP_BACK = 64 * 1024
+MOST_AT_ONCE = 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class LogLine:
-    """One line of a service's output; `time_us` is microseconds since 1970, to within some milliseconds."""
+@dataclass(frozen=True, slots=True)
+class LogBlock:
+    """Whole lines of one service that came together; `time_us` is microseconds since 1970.
+
+    Only the last block of a log that ends in the middle of a line has no newline at its end.
+    """
 
     time_us: int
     service: str
-    text: bytes
+    data: bytes
+
+    @property
+    def count(self) -> int:
+        """Return how many lines these are."""
+        return self.data.count(b"\n") + (not self.data.endswith(b"\n"))
+
+    def last(self, count: int) -> LogBlock:
+        """Return the last `count` lines of these."""
+        end = len(self.data) - 1  # the last line's own newline, if there is one, is not counted
+        for _ in range(count):
+            end = self.data.rfind(b"\n", 0, end)
+            if end < 0:
+                return self
+        return LogBlock(self.time_us, self.service, self.data[end + 1 :])
 
 
-def last_lines(folder: str, names: Sequence[str], count: int) -> list[LogLine]:
-    """Return the last `count` lines of all of `names` together, in the order in which they came."""
-    lines = [line for name in names for line in _tail(folder, name, count)]
-    lines.sort(key=lambda line: line.time_us)  # stable: a service's own order stays
-    return lines[-count:] if count else []
+class LogCursor:
+    """Reads on in the log of service `name`, from `lines` lines before its end, over rotations.
 
+    `has_missed` says that lines were rotated away before they could be read.
+    """
 
-def _tail(folder: str, name: str, count: int) -> list[LogLine]:
-    found: list[LogLine] = []
-    for log, index in reversed(log_paths(folder, name)):
-        found = [*_tail_of_file(log, index, name, count - len(found)), *found]
-        if len(found) >= count:
-            break
-    return found
-
-
-def _tail_of_file(log: str, index: str, name: str, count: int) -> list[LogLine]:
-    """Return the last `count` lines of one file; only as much of it is read as they need."""
-    if count <= 0:
-        return []
-    size = os.path.getsize(log)
-    wanted = FIRST_READ
-    while True:
-        start = max(size - wanted, 0)
-        with open(log, "rb") as file:
-            file.seek(start)
-            data = file.read(size - start)
-        if start == 0 or data.count(b"\n") > count:
-            break
-        wanted *= 4
-    if start:
-        cut = data.index(b"\n") + 1
-        start, data = start + cut, data[cut:]
-    return list(_with_times(data, start, read_index(index), name))[-count:]
-
-
-def _with_times(data: bytes, start: int, records: list[tuple[int, int]], name: str) -> Iterator[LogLine]:
-    offsets = [offset for offset, _ in records]
-    position = start
-    for line in data.split(b"\n")[: None if not data.endswith(b"\n") else -1]:
-        number = bisect.bisect_right(offsets, position) - 1
-        yield LogLine(records[number][1] if number >= 0 else 0, name, line)
-        position += len(line) + 1
-
-
-class Follower:
-    """Reads on in one service's log from where it ends now, over rotations."""
-
-    def __init__(self, folder: str, name: str) -> None:
+    def __init__(self, folder: str, name: str, lines: int) -> None:
+        self.name = name
+        self.has_missed = False
         self._folder = folder
-        self._name = name
-        self._rest = b""
-        self._file = _open_log(folder, name)
-        if self._file is not None:
-            os.lseek(self._file, 0, os.SEEK_END)
+        self._file: OpenLog | None = None
+        self._position = 0
+        self._record = 0
+        self._time_us = 0  # when what comes next came
+        self._rest = b""  # a line without its end yet
+        self._rest_us = 0
+        self._begin(open_logs(folder, name), lines)
 
-    def read(self, time_us: int) -> list[LogLine]:
-        """Return the lines that have come since the last time; `time_us` is when that is."""
-        data = self._rest
+    def _begin(self, files: list[OpenLog], lines: int) -> None:
+        if files:
+            number, offset = start_of_last(files, lines)
+            self._go_on_with(files, number, offset)
+
+    def _go_on_with(self, files: list[OpenLog], number: int, offset: int) -> None:
+        if self._file is not None:
+            self._file.close()
+        self._file = files.pop(number)
+        close_logs(files)
+        self._position = offset
+        self._record, self._time_us = self._file.record_at(offset)
+
+    def read(self) -> list[LogBlock]:
+        """Return the whole lines that have come since, or some of them; none where there are none yet."""
+        while True:
+            data = self._read_on()
+            if not data:
+                return []
+            blocks = self._cut(data)
+            if blocks:
+                return blocks
+
+    def rest(self) -> LogBlock | None:
+        """Return the last line if it has no end."""
+        return LogBlock(self._rest_us, self.name, self._rest) if self._rest else None
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def _read_on(self) -> bytes:
+        """Return the next bytes, of this file or of the one after it."""
         while True:
             if self._file is None:
-                self._file = _open_log(self._folder, self._name)
-                if self._file is None:
-                    break
-            while chunk := os.read(self._file, 1 << 20):
-                data += chunk
-            if not self._has_rotated():
+                files = open_logs(self._folder, self.name)
+                if not files:
+                    return b""
+                self._go_on_with(files, 0, 0)
+                continue
+            data = self._file.read(self._position, MOST_AT_ONCE)
+            if data:
+                return data
+            newest = identify_newest(self._folder, self.name)
+            if newest is None or newest == self._file.identity:
+                return b""
+            # It may have got its last lines between that read and the rotation.
+            data = self._file.read(self._position, MOST_AT_ONCE)
+            if data or not self._open_next(self._file):
+                return data
+
+    def _open_next(self, file: OpenLog) -> bool:
+        """Go on with the file that came after `file`, or with the oldest if `file` has gone meanwhile."""
+        files = open_logs(self._folder, self.name)
+        identities = [each.identity for each in files]
+        number = 0
+        if file.identity in identities:
+            number = identities.index(file.identity) + 1
+        elif files:
+            self.has_missed = True
+            self._rest = b""
+        if number >= len(files):
+            close_logs(files)
+            return False
+        self._go_on_with(files, number, 0)
+        return True
+
+    def _cut(self, data: bytes) -> list[LogBlock]:
+        """Return the whole lines of the rest and `data`, cut where the index has another time."""
+        text = self._rest + data
+        base = self._position - len(self._rest)
+        self._position += len(data)
+        blocks: list[LogBlock] = []
+        begin, time_us = 0, self._rest_us if self._rest else self._time_us
+        for start, next_us in self._times(text, base):
+            if begin < start:
+                blocks.append(LogBlock(time_us, self.name, text[begin:start]))
+            begin, time_us = start, next_us
+        end = text.rfind(b"\n") + 1
+        if begin < end:
+            blocks.append(LogBlock(time_us, self.name, text[begin:end]))
+        self._rest, self._rest_us = text[end:], time_us
+        return blocks
+
+    def _times(self, text: bytes, base: int) -> Iterator[tuple[int, int]]:
+        """Yield where in `text`, which lies at `base` in the file, lines of another time begin, and the time.
+
+        A line that came in several pieces has the time of the first.
+        """
+        if self._rest and (place := text.find(b"\n") + 1):
+            yield place, self._time_us
+        while self._file is not None and (record := self._file.record(self._record + 1)) is not None:
+            place = record[0] - base
+            if place >= len(text):
+                return
+            self._record += 1
+            self._time_us = record[1]
+            if place > 0 and text[place - 1] != _NEWLINE:
+                place = text.find(b"\n", place) + 1
+                if place == 0:
+                    continue
+            yield place, self._time_us
+
+
+_NEWLINE = 10
+
+
+def start_of_last(files: Sequence[OpenLog], lines: int) -> tuple[int, int]:
+    """Return where the last `lines` lines begin: the file's number, and the offset there.
+
+    A line without its end counts as one; with 0 it is where it begins, if there is one.
+    """
+    missing = lines
+    is_end = True
+    for number in range(len(files) - 1, -1, -1):
+        end = files[number].size
+        while end > 0:
+            begin = max(end - STEP_BACK, 0)
+            data = files[number].read(begin, end - begin)
+            if is_end:
+                is_end = False
+                missing += data.endswith(b"\n") or not lines
+            place = len(data)
+            while missing and (place := data.rfind(b"\n", 0, place)) >= 0:
+                missing -= 1
+                if not missing:
+                    return number, begin + place + 1
+            end = begin
+    return 0, 0
+
+
+def last_blocks(cursors: Sequence[LogCursor], count: int, *, with_rest: bool) -> list[LogBlock]:
+    """Read `cursors` up to now; return the last `count` lines of all together, as they came.
+
+    `with_rest` counts last lines without an end too.
+    """
+    now_us = time.time_ns() // 1000
+    blocks: list[LogBlock] = []
+    for cursor in cursors:
+        while more := cursor.read():
+            blocks += more
+            if more[-1].time_us > now_us:
                 break
-            os.close(self._file)
-            self._file = None
-        *lines, self._rest = data.split(b"\n")
-        return [LogLine(time_us, self._name, line) for line in lines]
-
-    def _has_rotated(self) -> bool:
-        if self._file is None:
-            return False
-        try:
-            newest = os.stat(_log_path(self._folder, self._name))
-        except FileNotFoundError:
-            return False
-        ours = os.fstat(self._file)
-        return (newest.st_ino, newest.st_dev) != (ours.st_ino, ours.st_dev)
-
-    def rest(self, time_us: int) -> list[LogLine]:
-        """Return a last line without an end, if there is one."""
-        return [LogLine(time_us, self._name, self._rest)] if self._rest else []
+    if with_rest:
+        blocks += rest_blocks(cursors)
+    kept: list[LogBlock] = []
+    for block in reversed(_in_order(blocks)):
+        if count <= 0:
+            break
+        kept.append(block.last(count))
+        count -= kept[-1].count
+    return kept[::-1]
 
 
-def _log_path(folder: str, name: str) -> str:
-    return os.path.join(folder, f"{name}.log")
+def next_blocks(cursors: Sequence[LogCursor]) -> Iterator[list[LogBlock]]:
+    """Yield what has come since, in portions, each in the order in which it came."""
+    while blocks := [block for cursor in cursors for block in cursor.read()]:
+        yield _in_order(blocks)
 
 
-def _open_log(folder: str, name: str) -> int | None:
-    try:
-        return os.open(_log_path(folder, name), os.O_RDONLY)
-    except FileNotFoundError:
-        return None
+def rest_blocks(cursors: Sequence[LogCursor]) -> list[LogBlock]:
+    """Return the last lines that have no end, for when nothing more is to come."""
+    return _in_order([block for cursor in cursors if (block := cursor.rest())])
+
+
+def _in_order(blocks: list[LogBlock]) -> list[LogBlock]:
+    return sorted(blocks, key=lambda block: block.time_us)  # stable: a service's own order stays

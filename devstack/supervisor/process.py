@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from devstack.core.service import Service
 from devstack.machine import system
 from devstack.machine.system import ProcessId
-from devstack.supervisor.output import PIPE_SIZE
 
 
 class SpawnError(Exception):
@@ -28,22 +27,29 @@ class Spawned:
     output: int
 
 
-def spawn(service: Service, environment: Mapping[str, str], handover: int | None = None) -> Spawned:
+def spawn(
+    service: Service,
+    environment: Mapping[str, str],
+    handover: int | None = None,
+    window: tuple[int, int] = (24, 120),
+) -> Spawned:
     """Start `service` with exactly `environment`.
 
-    `handover` is a listening socket that it gets as descriptor 3 (sd_listen_fds(3)). Raises SpawnError.
+    `handover` is a listening socket that it gets as descriptor 3 (sd_listen_fds(3)); `window` are the rows
+    and columns of its pseudo-terminal, if it wants one. Raises SpawnError.
     """
     if not os.path.isdir(service.cwd):
         raise SpawnError(f"its folder {service.cwd} does not exist")
     try:
-        return _spawn_posix(service, environment, handover)
+        return _spawn_posix(service, environment, handover, window)
     except OSError as error:
         raise SpawnError(error.strerror or str(error)) from error
 
 
-def _spawn_posix(service: Service, environment: Mapping[str, str], handover: int | None) -> Spawned:
-    ours, theirs = _open_terminal() if service.tty else os.pipe()
-    system.enlarge_pipe(ours, PIPE_SIZE)
+def _spawn_posix(
+    service: Service, environment: Mapping[str, str], handover: int | None, window: tuple[int, int]
+) -> Spawned:
+    ours, theirs = _open_terminal(window) if service.tty else os.pipe()
     actions: list[tuple[object, ...]] = [(os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)]
     if service.tty:
         # Opened by its name in a session without a terminal, it becomes the session's terminal.
@@ -122,8 +128,11 @@ def _current_folder() -> str:
         return "/"
 
 
-def _open_terminal() -> tuple[int, int]:
-    """Open a pseudo-terminal that passes newlines as they are; return our end and the service's."""
+def _open_terminal(window: tuple[int, int]) -> tuple[int, int]:
+    """Open a pseudo-terminal that passes newlines as they are; return our end and the service's.
+
+    `window` are its rows and columns.
+    """
     import termios
 
     ours, theirs = os.openpty()
@@ -131,5 +140,5 @@ def _open_terminal() -> tuple[int, int]:
     settings[1] &= ~termios.OPOST
     settings[3] &= ~termios.ECHO
     termios.tcsetattr(theirs, termios.TCSANOW, settings)
-    termios.tcsetwinsize(theirs, (24, 120))
+    termios.tcsetwinsize(theirs, window)
     return ours, theirs

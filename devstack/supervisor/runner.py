@@ -14,8 +14,9 @@ from devstack.machine import system
 from devstack.machine.system import ProcessId
 from devstack.supervisor.children import Children
 from devstack.supervisor.guard import Guard
-from devstack.supervisor.output import Output, ServicePipe
+from devstack.supervisor.output import Output
 from devstack.supervisor.process import SpawnError, spawn
+from devstack.supervisor.service_pipe import ServicePipe
 
 if TYPE_CHECKING:
     import asyncio
@@ -111,7 +112,7 @@ class Runner:
     def _spawn(self, number: int) -> None:
         name = self.service.name
         try:
-            spawned = spawn(self.service, self._environment, self.handover)
+            spawned = spawn(self.service, self._environment, self.handover, self._world.output.window(name))
         except SpawnError as error:
             self._world.post(name, service_events.Exited(number, ExitStatus(error=str(error))))
             return

@@ -31,6 +31,8 @@ def listen_for_signals(loop: asyncio.AbstractEventLoop, supervisor: Supervisor) 
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
     elif signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup
         loop.add_signal_handler(signal.SIGHUP, _stop, supervisor, signal.SIGHUP)
+    if not supervisor.options.detached:
+        loop.add_signal_handler(signal.SIGWINCH, supervisor.output.resized)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _HELD)
 
 
