@@ -28,7 +28,7 @@ check:
 
 coverage:
 	@scripts/set-up dev
-	.venv/bin/coverage run --include 'devstack/core/*' -m pytest -q tests/core
+	.venv/bin/coverage run --source devstack.core -m pytest -q tests/core
 	.venv/bin/coverage report --show-missing --fail-under 100
 
 format:

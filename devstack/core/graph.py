@@ -46,11 +46,6 @@ def with_dependencies(chosen: Iterable[str], dependencies: Mapping[str, Sequence
     return frozenset(found)
 
 
-def dependents(name: str, dependencies: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
-    """Return the services that name `name` as a dependency of theirs."""
-    return tuple(other for other, needs in dependencies.items() if name in needs)
-
-
 def _find_circle(stuck: Mapping[str, Sequence[str]], placed: set[str]) -> tuple[str, ...]:
     """Walk from one stuck service to what it waits for until a name comes again."""
     path = [next(iter(stuck))]

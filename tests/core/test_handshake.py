@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from devstack.core.handshake import Handshake, HandshakeError, HandshakeFault, accept_for, new_key
@@ -99,3 +101,9 @@ def test_an_accept_that_comes_twice_is_wrong() -> None:
 def test_an_origin_with_a_line_break_never_becomes_a_header() -> None:
     with pytest.raises(ValueError, match="line break"):
         Handshake("h", "/", KEY, origin="http://x\r\nEvil: 1").request()
+
+
+def test_a_python_without_a_sha1_of_its_own_answers_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    own = accept_for(KEY)
+    monkeypatch.setitem(sys.modules, "_sha1", None)
+    assert accept_for(KEY) == own == ACCEPT
