@@ -75,7 +75,7 @@ def check_ws(
 ) -> None:
     """Try a WebSocket step by step, and say what is wrong.
 
-    Exit code 1 if it does, 2 if URL is no WebSocket address.
+    Exit code 1 if something is, 2 if URL is no WebSocket address.
     """
     import asyncio
 

@@ -57,7 +57,7 @@ def test_a_busy_port_is_told_with_its_owner_and_the_next_steps() -> None:
         "    command  python3 -m http.server 5000\n"
         "    folder   /home/jo/x\n"
         "  → end it: kill 4242\n"
-        "  → or take another port: PORT=5001 in .env, or in front of the command\n"
+        "  → or take another port: PORT=5001 in .env, or PORT=5001 devstack up\n"
         "\n"
         "To have free ports chosen for one run, add --ports auto to devstack up."
     )
