@@ -17,9 +17,9 @@ from devstack.core.events import Event, StackReady
 from devstack.core.stack import Stack
 from devstack.errors import DevstackError
 from devstack.supervisor import record
+from devstack.supervisor.first_spawn import start_first
 from devstack.supervisor.messages import encode
 from devstack.supervisor.run_options import RunOptions
-from devstack.supervisor.supervisor import Supervisor
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +86,11 @@ def main() -> None:
 
 
 def _run(order: Order, report: _Report) -> int:
+    first = start_first(order.stack, color=False)
+    from devstack.supervisor.supervisor import Supervisor
+
     journal_path = record.supervisor_log_path(order.stack.project)
-    supervisor = Supervisor(order.stack, replace(order.options, detached=True), report)
+    supervisor = Supervisor(order.stack, replace(order.options, detached=True), report, first)
     supervisor.launch()
     supervisor.add_listener(_Journal(journal_path))
 

@@ -12,6 +12,7 @@ from devstack.console.plain import terminal_width
 from devstack.console.wording import event_lines, own_prefix, prefixes
 from devstack.core.events import Event, ServiceChanged, StackReady, StackStopping
 from devstack.core.service import ServiceState
+from devstack.supervisor.first_spawn import FirstSpawn
 from devstack.supervisor.run_options import RunOptions
 from devstack.supervisor.supervisor import Supervisor
 
@@ -22,9 +23,15 @@ REDRAW_EVERY = 0.125
 
 
 def run_in_foreground(
-    prepared: Prepared, *, timeout: float, no_color: bool, abort_on_exit: bool, exit_code_from: str | None
+    prepared: Prepared,
+    first: FirstSpawn,
+    *,
+    timeout: float,
+    no_color: bool,
+    abort_on_exit: bool,
+    exit_code_from: str | None,
 ) -> int:
-    """Run the stack until it ends; return the exit code."""
+    """Run the stack, of which `first` runs already, until it ends; return the exit code."""
     stack = prepared.stack
     is_terminal = sys.stdout.isatty()
     color = wants_color(is_terminal, no_color=no_color)
@@ -33,12 +40,11 @@ def run_in_foreground(
         timeout=timeout,
         screen=sys.stdout.fileno(),
         prefixes=prefixes(names, color=color),
-        color=color,
         abort_on_exit=abort_on_exit,
         exit_code_from=exit_code_from,
     )
     view = ForegroundView(prepared, own_prefix(names, color=color), is_terminal=is_terminal, color=color)
-    supervisor = Supervisor(stack, options, view)
+    supervisor = Supervisor(stack, options, view, first)
     view.attach(supervisor)
     supervisor.launch()
 

@@ -9,7 +9,9 @@ from typing import NoReturn
 
 from devstack.cli.launching import prepare
 from devstack.cli.stack_options import options_from
+from devstack.console.errors import wants_color
 from devstack.errors import UsageError
+from devstack.supervisor.first_spawn import start_first
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +53,13 @@ def run_up(request: UpRequest) -> NoReturn:
         if code == 0:
             show("in the background: `devstack logs -f` follows it, `devstack down` stops it\n")
         _leave(code)
+    first = start_first(prepared.stack, color=wants_color(sys.stdout.isatty(), no_color=request.no_color))
+    # Only now: what shows and supervises the stack loads while its services boot.
     from devstack.cli.foreground import run_in_foreground
 
     code = run_in_foreground(
         prepared,
+        first,
         timeout=request.timeout,
         no_color=request.no_color,
         abort_on_exit=request.abort_on_exit,

@@ -9,11 +9,14 @@ from devstack.core.service import ExitStatus
 
 
 class Children:
-    """Reaps. Whoever starts a process here asks to be told of its end; nobody else waits for children."""
+    """Reaps. Whoever starts a process here asks to be told of its end; nobody else waits for children.
 
-    def __init__(self, on_orphan: Callable[[], None]) -> None:
+    `on_orphan` is called when one has ended that nobody asked about.
+    """
+
+    def __init__(self) -> None:
         self._waiting: dict[int, Callable[[ExitStatus], None]] = {}
-        self._on_orphan = on_orphan
+        self.on_orphan: Callable[[], None] = lambda: None
 
     def watch(self, pid: int, on_exit: Callable[[ExitStatus], None]) -> None:
         """Have `on_exit` called, once, when the child `pid` has ended."""
@@ -30,7 +33,7 @@ class Children:
                 return
             on_exit = self._waiting.pop(pid, None)
             if on_exit is None:
-                self._on_orphan()
+                self.on_orphan()
             else:
                 on_exit(exit_status(status))
 

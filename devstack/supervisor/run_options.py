@@ -12,13 +12,12 @@ class RunOptions:
     """How to run a stack. `timeout` is the seconds within which all must be ready.
 
     `screen` is the descriptor for the output, None for none; `prefixes` is what stands before each line of
-    a service, as bytes. `color` says that the services may colour what they print.
+    a service, as bytes.
     """
 
     timeout: float = 60.0
     screen: int | None = None
     prefixes: Mapping[str, bytes] = field(default_factory=dict)
-    color: bool = False
     detached: bool = False
     abort_on_exit: bool = False
     exit_code_from: str | None = None

@@ -15,7 +15,7 @@ from devstack.machine.system import ProcessId
 from devstack.supervisor.children import Children
 from devstack.supervisor.guard import Guard
 from devstack.supervisor.output import Output
-from devstack.supervisor.process import SpawnError, spawn
+from devstack.supervisor.process import Spawned, SpawnError, spawn
 from devstack.supervisor.service_pipe import ServicePipe
 
 if TYPE_CHECKING:
@@ -27,12 +27,16 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class World:
-    """What all runners share. `loop`, `clean_up` come once the event loop runs."""
+    """What all runners share. `loop`, `clean_up` come once the event loop runs.
+
+    `first` are processes that were started before the supervisor was there, by service.
+    """
 
     children: Children
     guard: Guard
     output: Output
     post: Callable[[str, Event], None]
+    first: dict[str, Spawned]
     loop: asyncio.AbstractEventLoop | None = None
     clean_up: CleanUp | None = None
 
@@ -112,16 +116,21 @@ class Runner:
     def _spawn(self, number: int) -> None:
         name = self.service.name
         try:
-            spawned = spawn(self.service, self._environment, self.handover, self._world.output.window(name))
+            spawned = self._world.first.pop(name, None) or self._spawn_now()
         except SpawnError as error:
             self._world.post(name, service_events.Exited(number, ExitStatus(error=str(error))))
             return
         pid = spawned.id.pid
         self.process, self._group = spawned.id, pid
-        self._world.guard.started(pid)
         self._world.children.watch(pid, lambda status: self._exited(number, status))
         self._pipe = self._world.output.add(name, spawned.output, self._watch_output())
         self._world.post(name, service_events.Spawned(number, pid))
+
+    def _spawn_now(self) -> Spawned:
+        window = self._world.output.window(self.service.name)
+        spawned = spawn(self.service, self._environment, self.handover, window)
+        self._world.guard.started(spawned.id.pid)
+        return spawned
 
     def _watch_output(self) -> Callable[[bytes], None] | None:
         patterns = {probe.target for probe in self.service.probes if probe.kind is ProbeKind.LOG}

@@ -5,8 +5,6 @@ from __future__ import annotations
 import signal
 from typing import TYPE_CHECKING
 
-from devstack.core.events import Cause
-
 if TYPE_CHECKING:
     import asyncio
 
@@ -37,6 +35,8 @@ def listen_for_signals(loop: asyncio.AbstractEventLoop, supervisor: Supervisor) 
 
 
 def _stop(supervisor: Supervisor, number: int) -> None:
+    from devstack.core.events import Cause
+
     if supervisor.is_stopping:
         supervisor.kill_all()
     else:

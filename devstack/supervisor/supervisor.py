@@ -2,8 +2,7 @@
 
 Everything that happens, a user's wish, a process's end, a timer, a probe's answer, is an event in one inbox.
 The pure `advance_stack` turns it into a new state and actions; the runners perform the actions; `judge` says
-what the state means for the whole. `launch` starts the first services before the event loop is even
-imported, so that they boot while it loads.
+what the state means for the whole. The first services run before this module is even imported (first_spawn).
 """
 
 from __future__ import annotations
@@ -31,23 +30,22 @@ from devstack.core.events import (
 from devstack.core.findings import Finding
 from devstack.core.orchestration import StackEvent, advance_stack, initial_state
 from devstack.core.outcome import EndPolicy, Judgement, Verdict, exit_code, judge, not_up
-from devstack.core.service import Service, ServiceState, ServiceStatus
+from devstack.core.service import ServiceState, ServiceStatus
 from devstack.core.service_events import Event as ServiceEvent
 from devstack.core.stack import Stack
 from devstack.errors import DevstackError, RunDirectoryError
 from devstack.machine import system
-from devstack.machine.process_tree import COOKIE, Marks
+from devstack.machine.process_tree import Marks
 from devstack.machine.system import ProcessId
 from devstack.supervisor import record as run_record
-from devstack.supervisor.children import Children
-from devstack.supervisor.guard import Guard
+from devstack.supervisor.first_spawn import FirstSpawn
 from devstack.supervisor.log_file import log_size, remove_logs
 from devstack.supervisor.output import Output
 from devstack.supervisor.recorder import Recorder
 from devstack.supervisor.run_options import Phase, RunOptions
 from devstack.supervisor.runner import Runner, World
 from devstack.supervisor.screen import Screen
-from devstack.supervisor.signals import hold_signals, listen_for_signals
+from devstack.supervisor.signals import listen_for_signals
 from devstack.supervisor.waiters import Waiters
 
 if TYPE_CHECKING:
@@ -61,9 +59,9 @@ STILL_STOPPING_EVERY = 5.0
 
 
 class Supervisor:
-    """Runs one stack from start to end, once."""
+    """Runs one stack from start to end, once. `first` is what runs of it already."""
 
-    def __init__(self, stack: Stack, options: RunOptions, listener: Listener) -> None:
+    def __init__(self, stack: Stack, options: RunOptions, listener: Listener, first: FirstSpawn) -> None:
         self.stack = stack
         self.options = options
         self.phase = Phase.STARTING
@@ -74,12 +72,13 @@ class Supervisor:
         self._inbox: deque[StackEvent] = deque()
         self._is_busy = False
         self.waiters = Waiters()
-        self._run = os.urandom(16).hex()
+        self._first = first
+        self._run = first.cookie
         self._started = time.monotonic()
         self._me = system.identify(os.getpid()) or ProcessId(os.getpid(), 0.0)
         self._exit_code = 0
         self._is_urgent = False
-        self._adopts_orphans = False
+        self._adopts_orphans = first.adopts_orphans
         self._ended: asyncio.Event | None = None
         self.recorder = Recorder(stack, self._run, self._me, lambda error: self.tell(Notice(error.message)))
         self.recorder.detached = options.detached
@@ -94,36 +93,28 @@ class Supervisor:
     # The start, before the event loop.
 
     def launch(self) -> None:
-        """Start the guardian, then every service that waits for none. Raises RunDirectoryError.
+        """Take over what runs already, and start the other services that wait for none.
 
-        The caller holds the project's lock. Nothing has been started when this raises.
+        Raises RunDirectoryError, ServiceError; then nothing is left running.
         """
-        hold_signals()
-        # Somebody else's background jobs, left to us by an exec(2): their orphans must not count as ours.
-        self._adopts_orphans = not system.has_children()
-        system.keep_descriptors_from_children()
-        project = self.stack.project
-        run_record.remove_record(project)
-        children = Children(self._look_soon)
-        self._guard = Guard(project, self._run, children)
-        self._world = World(children, self._guard, self.output, self._post_service_event)
+        first = self._first
+        self._guard = first.guard
+        first.children.on_orphan = self._look_soon
+        self._world = World(first.children, first.guard, self.output, self._post_service_event, first.spawned)
         try:
-            self._prepare()
+            self._prepare(first.environments)
         except OSError as error:
-            self._guard.dismiss()
-            raise run_record.cannot_use(run_record.run_folder(project), error) from error
+            first.abandon()
+            raise run_record.cannot_use(run_record.run_folder(self.stack.project), error) from error
         except DevstackError:
-            self._guard.dismiss()
+            first.abandon()
             raise
-        if self._adopts_orphans:  # before the first spawn: who is orphaned earlier goes to init
-            system.become_subreaper()
         self.post(orchestration.StartWanted(tuple(self._services)))
 
-    def _prepare(self) -> None:
-        """Make all that the first spawn needs. Raises OSError, RunDirectoryError, ServiceError."""
+    def _prepare(self, environments: Mapping[str, Mapping[str, str]]) -> None:
+        """Make all that a runner needs. Raises OSError, RunDirectoryError, ServiceError."""
         remove_logs(run_record.logs_folder(self.stack.project))
         self.output.open_logs(tuple(self._services))
-        environments = {name: self._environment(service) for name, service in self._services.items()}
         self.runners = {
             name: Runner(service, environments[name], self._world) for name, service in self._services.items()
         }
@@ -144,12 +135,6 @@ class Supervisor:
     def _write_record_soon(self) -> None:
         if self._world.loop is not None:
             self.recorder.write_soon(self._world.loop)
-
-    def _environment(self, service: Service) -> dict[str, str]:
-        environment = {**self.stack.environment, **service.env, COOKIE: self._run}
-        if self.options.color and "NO_COLOR" not in environment:
-            environment.setdefault("FORCE_COLOR", "1")
-        return environment
 
     # The run.
 

@@ -1,0 +1,92 @@
+"""Starts the services that wait for none, before the supervisor itself is imported.
+
+They boot while lifecycle, output and event loop load: a third of the time until the last of four services
+runs. The guardian comes first, so that nothing runs unguarded; the supervisor takes over what runs.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from devstack.core.service import Service
+from devstack.core.stack import Stack
+from devstack.machine import system
+from devstack.machine.process_tree import COOKIE
+from devstack.supervisor import record as run_record
+from devstack.supervisor.children import Children
+from devstack.supervisor.guard import Guard
+from devstack.supervisor.process import Spawned, SpawnError, spawn
+from devstack.supervisor.signals import hold_signals
+
+
+@dataclass(slots=True)
+class FirstSpawn:
+    """What runs already, by service, and what it was started with.
+
+    `adopts_orphans` says that orphans among our descendants become our children, and are the stack's.
+    """
+
+    cookie: str
+    children: Children
+    guard: Guard
+    environments: dict[str, dict[str, str]]
+    spawned: dict[str, Spawned]
+    adopts_orphans: bool
+
+    def abandon(self) -> None:
+        """End what was started, for the supervisor cannot go on; return when nothing is left."""
+        from devstack.machine.process_tree import Marks
+        from devstack.supervisor.guardian import GRACE
+        from devstack.supervisor.leftovers import end_leftovers
+
+        outside = frozenset({os.getpid(), self.guard.guardian.id.pid})
+        groups = {spawned.id.pid: name for name, spawned in self.spawned.items()}
+        end_leftovers(Marks(cookie=self.cookie, groups=groups, outside=outside), GRACE)
+        self.guard.dismiss()
+
+
+def start_first(stack: Stack, *, color: bool) -> FirstSpawn:
+    """Start the guardian, then every service of `stack` that waits for none.
+
+    `color` says that the services may colour what they print. The caller holds the project's lock. A service
+    that could not be started is left to the supervisor, which tries again and says why not.
+    """
+    hold_signals()
+    # Somebody else's background jobs, left to us by an exec(2): their orphans must not count as ours.
+    adopts_orphans = not system.has_children()
+    system.keep_descriptors_from_children()
+    run_record.remove_record(stack.project)
+    cookie = os.urandom(16).hex()
+    children = Children()
+    guard = Guard(stack.project, cookie, children)
+    if adopts_orphans:  # before the first spawn: who is orphaned earlier goes to init
+        system.become_subreaper()
+    environments = {service.name: environment_of(stack, service, cookie, color) for service in stack.services}
+    spawned = _spawn_all(stack, environments)
+    for process in spawned.values():
+        guard.started(process.id.pid)
+    guard.flush()
+    return FirstSpawn(cookie, children, guard, environments, spawned, adopts_orphans)
+
+
+def _spawn_all(stack: Stack, environments: Mapping[str, dict[str, str]]) -> dict[str, Spawned]:
+    names = {service.name for service in stack.services}
+    found: dict[str, Spawned] = {}
+    for service in stack.services:
+        needs_supervisor = service.tty or service.socket or not names.isdisjoint(service.depends_on)
+        if not needs_supervisor:
+            try:
+                found[service.name] = spawn(service, environments[service.name])
+            except SpawnError:
+                continue
+    return found
+
+
+def environment_of(stack: Stack, service: Service, cookie: str, color: bool) -> dict[str, str]:
+    """Return the whole environment of a service in this run."""
+    environment = {**stack.environment, **service.env, COOKIE: cookie}
+    if color and "NO_COLOR" not in environment:
+        environment.setdefault("FORCE_COLOR", "1")
+    return environment
