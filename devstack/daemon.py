@@ -1,8 +1,9 @@
 """The second way in: a Stack, serialised, comes on a pipe and a supervisor runs it in the background.
 
 `devstack up -d` starts this in an interpreter of its own, without typer and rich, so that what stays in
-memory is little. Its events go back on another pipe, a JSON object a line, until the stack is up or has
-ended; whoever started it reads them.
+memory is little, as the leader of a session of its own. Its events go back on another pipe, a JSON object a
+line, until the stack is up or has ended; whoever started it reads them. If he is gone before that, the stack
+is stopped: an `up -d` that was killed has started nothing.
 """
 
 from __future__ import annotations
@@ -11,15 +12,24 @@ import json
 import os
 import pickle
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-from devstack.core.events import Event, StackReady
+from devstack.core.events import Cause, Event, StackReady
 from devstack.core.stack import Stack
 from devstack.errors import DevstackError
+from devstack.machine import system
 from devstack.supervisor import record
 from devstack.supervisor.first_spawn import start_first
 from devstack.supervisor.messages import encode
 from devstack.supervisor.run_options import RunOptions
+from devstack.supervisor.signals import hold_signals
+
+if TYPE_CHECKING:
+    from devstack.supervisor.supervisor import Supervisor
+
+REPORT_SIZE = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +45,10 @@ class _Report:
     """Tells whoever started the daemon what happens, until the stack is up or has ended."""
 
     def __init__(self, descriptor: int) -> None:
-        self._descriptor: int | None = descriptor
+        self.descriptor: int | None = descriptor
+        # Enough for every event of a start: whoever reads them may be stopped (^Z) and must not stop us.
+        system.enlarge_pipe(descriptor, REPORT_SIZE)
+        self.unwatch: Callable[[], None] = lambda: None
 
     def heard(self, event: Event) -> None:
         self.say(encode(event))
@@ -43,17 +56,18 @@ class _Report:
             self.close()
 
     def say(self, message: dict[str, object]) -> None:
-        if self._descriptor is None:
+        if self.descriptor is None:
             return
         try:
-            _write_all(self._descriptor, json.dumps(message).encode() + b"\n")
+            _write_all(self.descriptor, json.dumps(message).encode() + b"\n")
         except BrokenPipeError:
-            self.close()  # nobody waits any more: the stack goes on all the same
+            return  # whoever started us is gone; that is heard of by itself
 
     def close(self) -> None:
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
+        if self.descriptor is not None:
+            self.unwatch()
+            os.close(self.descriptor)
+            self.descriptor = None
 
 
 class _Journal:
@@ -63,7 +77,13 @@ class _Journal:
         self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
 
     def heard(self, event: Event) -> None:
-        _write_all(self._descriptor, json.dumps(encode(event)).encode() + b"\n")
+        self.say(encode(event))
+
+    def say(self, message: dict[str, object]) -> None:
+        try:
+            _write_all(self._descriptor, json.dumps(message).encode() + b"\n")
+        except OSError:
+            return  # a full disk ends no stack; `devstack status` still tells what runs
 
 
 def _write_all(descriptor: int, data: bytes) -> None:
@@ -73,8 +93,12 @@ def _write_all(descriptor: int, data: bytes) -> None:
 
 def main() -> None:
     """Read the order from stdin, the pipe to report to from the first argument; run the stack."""
+    hold_signals()
     report = _Report(int(sys.argv[1]))
-    order: Order = pickle.load(sys.stdin.buffer)  # noqa: S301 - from the process that started us
+    try:
+        order: Order = pickle.load(sys.stdin.buffer)  # noqa: S301 - from the process that started us
+    except (EOFError, pickle.UnpicklingError):  # it was ended before it had said what to do
+        os._exit(1)
     _let_go_of_terminal()
     try:
         code = _run(order, report)
@@ -86,23 +110,59 @@ def main() -> None:
 
 
 def _run(order: Order, report: _Report) -> int:
+    """Run the stack to its end; an error of our own is told to both who listen."""
+    record.sign_lock(order.stack.project, order.lock)
+    journal = _open_journal(order.stack.project)
     first = start_first(order.stack, color=False)
-    from devstack.supervisor.supervisor import Supervisor
+    try:
+        from devstack.supervisor.supervisor import Supervisor
 
-    journal_path = record.supervisor_log_path(order.stack.project)
-    supervisor = Supervisor(order.stack, replace(order.options, detached=True), report, first)
-    supervisor.launch()
-    supervisor.add_listener(_Journal(journal_path))
+        supervisor = Supervisor(order.stack, replace(order.options, detached=True), report, first)
+        supervisor.add_listener(journal)
+        supervisor.launch()
 
+        import asyncio
+
+        return asyncio.run(_supervise(supervisor, report))
+    except DevstackError:
+        raise
+    except Exception:  # noqa: BLE001 - nobody is above us
+        first.abandon()
+        message = {"type": "error", "message": _traceback(), "hint": "", "code": 1}
+        journal.say(message)
+        report.say(message)
+        return 1
+
+
+def _open_journal(project: str) -> _Journal:
+    try:
+        return _Journal(record.supervisor_log_path(project))
+    except OSError as error:
+        raise record.cannot_use(record.run_folder(project), error) from error
+
+
+async def _supervise(supervisor: Supervisor, report: _Report) -> int:
     import asyncio
 
-    return asyncio.run(supervisor.run())
+    from devstack.supervisor.pipe_reader import when_reader_gone
+
+    def _gone() -> None:
+        report.unwatch = lambda: None
+        supervisor.shut_down(Cause.SCREEN, exit_code=1)
+
+    if report.descriptor is not None:
+        report.unwatch = when_reader_gone(asyncio.get_running_loop(), report.descriptor, _gone)
+    return await supervisor.run()
+
+
+def _traceback() -> str:
+    import traceback
+
+    return "devstack itself has failed, and stopped the stack\n" + traceback.format_exc().rstrip()
 
 
 def _let_go_of_terminal() -> None:
-    """Lead a session of our own, and hold none of the terminal's files."""
-    if hasattr(os, "setsid"):
-        os.setsid()
+    """Hold none of the terminal's files."""
     null = os.open(os.devnull, os.O_RDWR)
     for standard in (0, 1, 2):
         os.dup2(null, standard)

@@ -168,6 +168,11 @@ class Project:
         (self.folder / name).write_text(code)
         return f'exec "{sys.executable}" -S {name}'
 
+    @property
+    def python(self) -> str:
+        """Return the interpreter that has devstack."""
+        return sys.executable
+
     def environment(self, **variables: str) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(HIDDEN)}
         return {**kept, MARK: self.mark, **variables}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pickle
@@ -16,11 +17,13 @@ from devstack.cli.launching import Prepared, claims_by_service
 from devstack.cli.streams import drop_output
 from devstack.console.errors import show_error, wants_color
 from devstack.console.panel import Panel
-from devstack.console.plain import terminal_width
+from devstack.console.plain import terminal_size, terminal_width
 from devstack.console.wording import event_lines, own_prefix
 from devstack.core.events import Event, ServiceChanged, StackReady, StackStopping
 from devstack.errors import ControlError, DevstackError
 from devstack.supervisor.messages import decode
+from devstack.supervisor.record import Record, read_record
+from devstack.supervisor.stale import wait_for_guardian
 
 REDRAW_EVERY = 0.125
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -45,7 +48,9 @@ def run_detached(
     stop = _StopOnSignal(daemon)
     signal.pthread_sigmask(signal.SIG_SETMASK, held_before)
     is_up = False
+    record: Record | None = None
     for message in _messages(reports, view):
+        record = record or read_record(prepared.stack.project)
         if message["type"] == "error":
             view.close()
             show_error(DevstackError(message["message"], hint=message["hint"]), no_color=no_color)
@@ -63,7 +68,11 @@ def run_detached(
         return 0
     code = daemon.wait()
     if code < 0:
+        if record is not None:
+            wait_for_guardian(record)
         raise ControlError(f"the supervisor was ended by signal {-code} before the stack was ready")
+    if record is None:
+        raise ControlError(f"the supervisor ended, exit code {code}, before it had started anything")
     return 128 + stop.heard if stop.heard else code
 
 
@@ -82,12 +91,13 @@ def _start_daemon(prepared: Prepared, timeout: float) -> tuple[subprocess.Popen[
         stdin=subprocess.PIPE,
         pass_fds=(theirs, prepared.lock),
         env=dict(os.environ),
+        start_new_session=True,
     )
     os.close(theirs)
     order = Order(prepared.stack, RunOptions(timeout=timeout), prepared.lock)
     if daemon.stdin is not None:
-        pickle.dump(order, daemon.stdin)
-        daemon.stdin.close()
+        with contextlib.suppress(BrokenPipeError), daemon.stdin:  # it was killed: its silence tells so
+            pickle.dump(order, daemon.stdin)
     os.close(prepared.lock)
     return daemon, ours
 
@@ -153,8 +163,7 @@ class _View:
     def redraw(self) -> None:
         if self._panel is None:
             return
-        size = os.get_terminal_size(sys.stdout.fileno())
-        text = self._panel.text((size.columns, size.lines), color=self._color)
+        text = self._panel.text(terminal_size(sys.stdout), color=self._color)
         erase = f"\r\x1b[{self._drawn}A\x1b[J" if self._drawn else ""
         show(erase + text)
         self._drawn = text.count("\n")

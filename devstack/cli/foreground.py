@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import TYPE_CHECKING
 
 from devstack.cli.launching import Prepared, claims_by_service
 from devstack.console.errors import wants_color
-from devstack.console.plain import terminal_width
+from devstack.console.plain import terminal_size, terminal_width
 from devstack.console.wording import event_lines, own_prefix, prefixes
 from devstack.core.events import Event, ServiceChanged, StackReady, StackStopping
 from devstack.core.service import ServiceState
@@ -51,7 +50,7 @@ def run_in_foreground(
     import asyncio
 
     async def _run() -> int:
-        view.redraw()
+        asyncio.get_running_loop().call_soon(view.redraw)
         return await supervisor.run()
 
     return asyncio.run(_run())
@@ -119,8 +118,7 @@ class ForegroundView:
         asyncio.get_running_loop().call_later(REDRAW_EVERY, self.redraw)
 
     def _panel_text(self, panel: Panel) -> bytes:
-        size = os.get_terminal_size(sys.stdout.fileno())
-        return panel.text((size.columns, size.lines), color=self._color).encode("utf-8", "replace")
+        return panel.text(terminal_size(sys.stdout), color=self._color).encode("utf-8", "replace")
 
     def _close_panel(self) -> None:
         if self._panel is None or self._supervisor is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from dataclasses import dataclass
@@ -54,17 +55,21 @@ def run_up(request: UpRequest) -> NoReturn:
             show("in the background: `devstack logs -f` follows it, `devstack down` stops it\n")
         _leave(code)
     first = start_first(prepared.stack, color=wants_color(sys.stdout.isatty(), no_color=request.no_color))
-    # Only now: what shows and supervises the stack loads while its services boot.
-    from devstack.cli.foreground import run_in_foreground
+    try:
+        # Only now: what shows and supervises the stack loads while its services boot.
+        from devstack.cli.foreground import run_in_foreground
 
-    code = run_in_foreground(
-        prepared,
-        first,
-        timeout=request.timeout,
-        no_color=request.no_color,
-        abort_on_exit=request.abort_on_exit,
-        exit_code_from=request.exit_code_from,
-    )
+        code = run_in_foreground(
+            prepared,
+            first,
+            timeout=request.timeout,
+            no_color=request.no_color,
+            abort_on_exit=request.abort_on_exit,
+            exit_code_from=request.exit_code_from,
+        )
+    except BaseException:
+        first.abandon()
+        raise
     _leave(code)
 
 
@@ -77,6 +82,7 @@ def _check_exit_code_from(name: str | None, names: list[str]) -> None:
 
 def _leave(code: int) -> NoReturn:
     """End at once: all is closed, and taking the interpreter apart would take longer than the stop did."""
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError):  # its reader is gone
+            stream.flush()
     os._exit(code)

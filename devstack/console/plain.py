@@ -59,12 +59,16 @@ def how_long(seconds: float) -> str:
 
 def terminal_width(stream: TextIO) -> int | None:
     """Return the columns of the terminal that `stream` is, None if it is none."""
-    if not stream.isatty():
-        return None
+    return terminal_size(stream)[0] if stream.isatty() else None
+
+
+def terminal_size(stream: TextIO) -> tuple[int, int]:
+    """Return the columns and lines of the terminal that `stream` is."""
     try:
-        return os.get_terminal_size(stream.fileno()).columns or 80
-    except OSError:  # a terminal that does not say how wide it is
-        return 80
+        size = os.get_terminal_size(stream.fileno())
+    except OSError:  # a terminal that does not say how large it is, or was closed
+        return 80, 24
+    return size.columns or 80, size.lines or 24
 
 
 def print_text(text: str, stream: TextIO) -> None:

@@ -6,6 +6,7 @@ runs. The guardian comes first, so that nothing runs unguarded; the supervisor t
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from devstack.core.service import Service
 from devstack.core.stack import Stack
 from devstack.machine import system
-from devstack.machine.process_tree import COOKIE
+from devstack.machine.process_tree import COOKIE, Marks
 from devstack.supervisor import record as run_record
 from devstack.supervisor.children import Children
 from devstack.supervisor.guard import Guard
@@ -28,6 +29,7 @@ class FirstSpawn:
     `adopts_orphans` says that orphans among our descendants become our children, and are the stack's.
     """
 
+    project: str
     cookie: str
     children: Children
     guard: Guard
@@ -37,27 +39,38 @@ class FirstSpawn:
 
     def abandon(self) -> None:
         """End what was started, for the supervisor cannot go on; return when nothing is left."""
-        from devstack.machine.process_tree import Marks
         from devstack.supervisor.guardian import GRACE
         from devstack.supervisor.leftovers import end_leftovers
 
-        outside = frozenset({os.getpid(), self.guard.guardian.id.pid})
-        groups = {spawned.id.pid: name for name, spawned in self.spawned.items()}
-        end_leftovers(Marks(cookie=self.cookie, groups=groups, outside=outside), GRACE)
+        end_leftovers(self.marks, GRACE)
         self.guard.dismiss()
+        with contextlib.suppress(OSError):  # a record that stays is stale, and nobody will believe it
+            run_record.remove_record(self.project)
+
+    @property
+    def marks(self) -> Marks:
+        """Return the marks of every process of the run, orphans that became ours included."""
+        outside = frozenset({os.getpid(), self.guard.guardian.id.pid})
+        me = system.identify(os.getpid())
+        parents = (me,) if me is not None and self.adopts_orphans else ()
+        return Marks(cookie=self.cookie, parents=parents, outside=outside)
 
 
 def start_first(stack: Stack, *, color: bool) -> FirstSpawn:
     """Start the guardian, then every service of `stack` that waits for none.
 
     `color` says that the services may colour what they print. The caller holds the project's lock. A service
-    that could not be started is left to the supervisor, which tries again and says why not.
+    that could not be started is left to the supervisor, which tries again and says why not. Raises
+    RunDirectoryError; then nothing has been started.
     """
     hold_signals()
     # Somebody else's background jobs, left to us by an exec(2): their orphans must not count as ours.
     adopts_orphans = not system.has_children()
     system.keep_descriptors_from_children()
-    run_record.remove_record(stack.project)
+    try:
+        run_record.remove_record(stack.project)
+    except OSError as error:
+        raise run_record.cannot_use(run_record.run_folder(stack.project), error) from error
     cookie = os.urandom(16).hex()
     children = Children()
     guard = Guard(stack.project, cookie, children)
@@ -68,7 +81,7 @@ def start_first(stack: Stack, *, color: bool) -> FirstSpawn:
     for process in spawned.values():
         guard.started(process.id.pid)
     guard.flush()
-    return FirstSpawn(cookie, children, guard, environments, spawned, adopts_orphans)
+    return FirstSpawn(stack.project, cookie, children, guard, environments, spawned, adopts_orphans)
 
 
 def _spawn_all(stack: Stack, environments: Mapping[str, dict[str, str]]) -> dict[str, Spawned]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Callable
 
@@ -37,8 +36,8 @@ class Guard:
     def _ended(self) -> None:
         """Without a guardian, the next kill of the supervisor would leave orphans."""
         if self._is_needed:
-            os.close(self.guardian.pipe)
-            self.guardian = self._start(self.groups())
+            before, self.guardian = self.guardian, self._start(self.groups())
+            os.close(before.pipe)
             self.on_restart()
 
     def started(self, group: int) -> None:
@@ -57,8 +56,7 @@ class Guard:
         self.guardian.cleared(group)
 
     def dismiss(self) -> None:
-        """Say farewell, and return when the guardian is gone."""
-        self._is_needed = False
-        self.guardian.dismiss()
-        with contextlib.suppress(ChildProcessError):
-            os.waitpid(self.guardian.id.pid, 0)
+        """End the guardian; return when it is gone. It may be gone already."""
+        if self._is_needed:
+            self._is_needed = False
+            self.guardian.dismiss()

@@ -1,17 +1,17 @@
 """A small process that outlives a killed supervisor and ends what it left.
 
 It holds the read end of a pipe whose write end only the supervisor has. While the supervisor lives it sleeps
-in read(2). On its end of file without a farewell before, the supervisor was killed: the guardian finds every
-process of the run, asks it to end, and kills it after two seconds. It is forked before the heavy imports,
-so that it costs next to no memory.
+in read(2). On its end of file the supervisor was killed: the guardian finds every process of the run, asks it
+to end, and kills it after two seconds. A supervisor that is through ends its guardian itself. It is forked
+before the heavy imports, so that it costs next to no memory.
 
     b"+<pid>\\n"   a main process, and with it a process group of that number, has started
     b"-<pid>\\n"   that group is gone
-    b"!\\n"        farewell: all is clean
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
@@ -23,7 +23,6 @@ from devstack.machine.system import ProcessId
 from devstack.supervisor.leftovers import end_leftovers
 
 GRACE = 2.0
-FAREWELL = b"!\n"
 
 
 @dataclass(slots=True)
@@ -42,8 +41,9 @@ class Guardian:
         self._tell(b"-%d\n" % pid)
 
     def dismiss(self) -> None:
-        """Say farewell; the guardian ends at once. The caller reaps it."""
-        self._tell(FAREWELL)
+        """End the guardian, which is not needed any more, even if somebody has stopped it; reap it."""
+        if system.send_signal(self.id, system.KILL_SIGNAL):
+            os.waitpid(self.id.pid, 0)
         os.close(self.pipe)
 
     def _tell(self, message: bytes) -> None:
@@ -58,8 +58,8 @@ def start_guardian(
 ) -> Guardian:
     """Start the guardian of the run with `cookie`.
 
-    `run_files` are removed after a clean-up (record, socket), `log_path` gets a line about it, `groups` are
-    process groups that run already.
+    `run_files` (the record, the socket) are removed after a clean-up, `log_path` gets a line about it,
+    `groups` are process groups that run already.
     """
     theirs, ours = os.pipe()
     pid = os.fork()
@@ -98,35 +98,40 @@ def _highest_descriptor() -> int:
 
 def watch(pipe: int, cookie: str, run_files: tuple[str, ...], log_path: str) -> int:
     """Wait for the supervisor's end and clean up after it; return the exit code."""
-    groups, has_farewell = _read_groups(pipe)
-    if has_farewell:
-        return 0
-    marks = Marks(cookie=cookie, groups=dict.fromkeys(groups, ""), outside=frozenset({os.getpid()}))
+    groups = dict.fromkeys(_read_groups(pipe), "")
+    marks = Marks(cookie=cookie, groups=groups, outside=frozenset({os.getpid()}))
     outcome = end_leftovers(marks, GRACE)
     _write_log(log_path, f"the supervisor was killed; ended {len(outcome.ended)} processes of its stack\n")
     if outcome.left:
         return 1
-    for path in run_files:
-        if os.path.lexists(path):
-            os.unlink(path)
+    if _names(run_files[0], cookie):
+        for path in run_files:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(path)
     return 0
 
 
-def _read_groups(pipe: int) -> tuple[set[int], bool]:
-    """Read messages until the pipe's end; return the groups that run then, and whether all is clean."""
+def _names(path: str, cookie: str) -> bool:
+    """Say whether the record at `path` is that of the run: another supervisor may have come since."""
+    try:
+        with open(path, "rb") as file:
+            return cookie.encode() in file.read()
+    except OSError:
+        return False
+
+
+def _read_groups(pipe: int) -> set[int]:
+    """Read messages until the pipe's end; return the groups that run then."""
     groups: set[int] = set()
     rest = b""
     while chunk := os.read(pipe, 4096):
         *messages, rest = (rest + chunk).split(b"\n")
         for message in messages:
-            match message[:1]:
-                case b"+":
-                    groups.add(int(message[1:]))
-                case b"-":
-                    groups.discard(int(message[1:]))
-                case _:
-                    return groups, True
-    return groups, False
+            if message.startswith(b"+"):
+                groups.add(int(message[1:]))
+            else:
+                groups.discard(int(message[1:]))
+    return groups
 
 
 def _write_log(path: str, text: str) -> None:

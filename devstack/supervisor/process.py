@@ -42,8 +42,8 @@ def spawn(
         raise SpawnError(f"its folder {service.cwd} does not exist")
     try:
         return _spawn_posix(service, environment, handover, window)
-    except OSError as error:
-        raise SpawnError(error.strerror or str(error)) from error
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the command or in a variable
+        raise SpawnError(str(getattr(error, "strerror", None) or error)) from error
 
 
 def _spawn_posix(

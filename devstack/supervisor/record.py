@@ -126,19 +126,22 @@ def acquire_lock(project: str) -> int:
         os.close(descriptor)
         raise _already_running(project)
     try:
-        sign_lock(descriptor)
-    except OSError as error:
+        sign_lock(project, descriptor)
+    except RunDirectoryError:
         os.close(descriptor)
-        raise cannot_use(run_folder(project), error) from error
+        raise
     return descriptor
 
 
-def sign_lock(descriptor: int) -> None:
-    """Write into the lock that this process has it. Raises OSError."""
+def sign_lock(project: str, descriptor: int) -> None:
+    """Write into the lock of `project` that this process has it. Raises RunDirectoryError."""
     me = system.identify(os.getpid())
-    os.ftruncate(descriptor, 0)
-    os.lseek(descriptor, 0, os.SEEK_SET)
-    os.write(descriptor, f"{me.pid} {me.started!r}\n".encode() if me else b"")
+    try:
+        os.ftruncate(descriptor, 0)
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        os.write(descriptor, f"{me.pid} {me.started!r}\n".encode() if me else b"")
+    except OSError as error:
+        raise cannot_use(run_folder(project), error) from error
 
 
 def lock_holder(project: str) -> ProcessId | None:
@@ -228,9 +231,9 @@ def _parse_process(content: dict[str, Any] | None) -> ProcessId | None:
 
 
 def remove_record(project: str) -> None:
-    """Remove the record and the control socket, if they are there."""
+    """Remove the record and the control socket, if they are there. Raises OSError."""
     for path in (record_path(project), socket_path(project)):
-        if os.path.lexists(path):
+        with contextlib.suppress(FileNotFoundError):
             os.unlink(path)
 
 

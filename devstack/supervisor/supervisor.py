@@ -7,7 +7,6 @@ what the state means for the whole. The first services run before this module is
 
 from __future__ import annotations
 
-import contextlib
 import os
 import time
 from collections import deque
@@ -33,11 +32,11 @@ from devstack.core.outcome import EndPolicy, Judgement, Verdict, exit_code, judg
 from devstack.core.service import ServiceState, ServiceStatus
 from devstack.core.service_events import Event as ServiceEvent
 from devstack.core.stack import Stack
-from devstack.errors import DevstackError, RunDirectoryError
+from devstack.errors import RunDirectoryError
 from devstack.machine import system
-from devstack.machine.process_tree import Marks
 from devstack.machine.system import ProcessId
 from devstack.supervisor import record as run_record
+from devstack.supervisor.faults import Faults
 from devstack.supervisor.first_spawn import FirstSpawn
 from devstack.supervisor.log_file import log_size, remove_logs
 from devstack.supervisor.output import Output
@@ -78,11 +77,11 @@ class Supervisor:
         self._me = system.identify(os.getpid()) or ProcessId(os.getpid(), 0.0)
         self._exit_code = 0
         self._is_urgent = False
-        self._adopts_orphans = first.adopts_orphans
         self._ended: asyncio.Event | None = None
         self.recorder = Recorder(stack, self._run, self._me, lambda error: self.tell(Notice(error.message)))
         self.recorder.detached = options.detached
         self._sockets: Mapping[str, socket.socket] = {}
+        self._faults = Faults(self._end_at_once)
         self.output = Output(
             Screen(options.screen),
             run_record.logs_folder(stack.project),
@@ -103,18 +102,19 @@ class Supervisor:
         self._world = World(first.children, first.guard, self.output, self._post_service_event, first.spawned)
         try:
             self._prepare(first.environments)
-        except OSError as error:
-            first.abandon()
-            raise run_record.cannot_use(run_record.run_folder(self.stack.project), error) from error
-        except DevstackError:
+            self.post(orchestration.StartWanted(tuple(self._services)))
+            self._faults.raise_first()
+        except BaseException:
             first.abandon()
             raise
-        self.post(orchestration.StartWanted(tuple(self._services)))
 
     def _prepare(self, environments: Mapping[str, Mapping[str, str]]) -> None:
-        """Make all that a runner needs. Raises OSError, RunDirectoryError, ServiceError."""
-        remove_logs(run_record.logs_folder(self.stack.project))
-        self.output.open_logs(tuple(self._services))
+        """Make all that a runner needs. Raises RunDirectoryError, ServiceError."""
+        try:
+            remove_logs(run_record.logs_folder(self.stack.project))
+            self.output.open_logs(tuple(self._services))
+        except OSError as error:
+            raise run_record.cannot_use(run_record.run_folder(self.stack.project), error) from error
         self.runners = {
             name: Runner(service, environments[name], self._world) for name, service in self._services.items()
         }
@@ -139,23 +139,40 @@ class Supervisor:
     # The run.
 
     async def run(self) -> int:
-        """Run until nothing runs any more; return the exit code."""
+        """Run until nothing runs any more; return the exit code.
+
+        An error of our own ends the stack, and is raised when nothing runs any more.
+        """
         import asyncio
         import gc
 
-        from devstack.supervisor.clean_up import CleanUp
         from devstack.supervisor.control_server import ControlServer
-        from devstack.supervisor.output_reports import OutputReports
 
         # What the imports made stays until the end: the collector need not look at it again.
         gc.freeze()
         gc.enable()
         loop = asyncio.get_running_loop()
+        loop.set_exception_handler(self._faults.take_from_loop)
         self._ended = asyncio.Event()
+        control = ControlServer(self)
+        try:
+            await self._begin(loop, control)
+            await self._ended.wait()
+        except Exception as error:  # noqa: BLE001 - raised again when nothing runs any more
+            self._faults.take(error)
+        await self._finish(control)
+        self._faults.raise_first()
+        return self._exit_code
+
+    async def _begin(self, loop: asyncio.AbstractEventLoop, control: ControlServer) -> None:
+        """Hear of everything from now on, and do what had to wait for the event loop."""
+        from devstack.supervisor.clean_up import CleanUp
+        from devstack.supervisor.output_reports import OutputReports
+        from devstack.supervisor.pipe_reader import when_reader_gone
+
         self._world.loop = loop
         self._world.clean_up = CleanUp(self._run, self._outside, self._cleared)
         listen_for_signals(loop, self)
-        control = ControlServer(self)
         try:
             self.recorder.control = await control.start()
             self.recorder.write()
@@ -164,7 +181,10 @@ class Supervisor:
             self.shut_down(Cause.ERROR, exit_code=1)
         for runner in self.runners.values():
             runner.perform_deferred()
-        self.output.connect(loop, OutputReports(self))
+        reports = OutputReports(self)
+        self.output.connect(loop, reports)
+        if self.options.screen is not None:
+            when_reader_gone(loop, self.options.screen, reports.screen_gone)
         self._world.children.reap()
         loop.call_later(self.options.timeout, self._time_is_up)
         if any(service.watch for service in self._services.values()):
@@ -172,9 +192,11 @@ class Supervisor:
 
             restart_on_change(self, self._services)
         self._consider()
-        await self._ended.wait()
-        await self._finish(control)
-        return self._exit_code
+
+    def _end_at_once(self) -> None:
+        """Go to the end, whatever the state of the services is: that may be wrong now."""
+        if self._ended is not None:
+            self._ended.set()
 
     @property
     def is_stopping(self) -> bool:
@@ -227,9 +249,13 @@ class Supervisor:
         self.tell(ServiceChanged(name, status, time.monotonic() - self._started, delay))
 
     def tell(self, event: Event) -> None:
-        """Tell every listener."""
+        """Tell every listener. One that breaks hears no more, and ends the stack."""
         for listener in tuple(self._listeners):
-            listener.heard(event)
+            try:
+                listener.heard(event)
+            except Exception as error:  # noqa: BLE001 - raised again when nothing runs any more
+                self.remove_listener(listener)
+                self._faults.take(error)
 
     def add_listener(self, listener: Listener) -> None:
         self._listeners.append(listener)
@@ -337,9 +363,7 @@ class Supervisor:
     async def _finish(self, control: ControlServer) -> None:
         from devstack.supervisor.clean_up import end_slipped
 
-        parents = (self._me,) if self._adopts_orphans else ()
-        marks = Marks(cookie=self._run, parents=parents, outside=self._outside())
-        left = await end_slipped(marks, self.reap, lambda: self._is_urgent)
+        left = await end_slipped(self._first.marks, self.reap, lambda: self._is_urgent)
         self.output.close_pipes()
         self.phase = Phase.ENDED
         if left:
@@ -349,8 +373,10 @@ class Supervisor:
         self.tell(StackStopped(self._exit_code, left))
         self.waiters.wake()
         await control.close()
-        with contextlib.suppress(FileNotFoundError):
+        try:
             run_record.remove_record(self.stack.project)
+        except OSError as error:  # it is stale from now on, and nobody will believe it
+            self.tell(Notice(f"cannot remove the record: {error.strerror}"))
         self.output.close()
 
     def _outside(self) -> frozenset[int]:
