@@ -28,7 +28,7 @@ class Faults:
         What asyncio says of a connection (one that was lost, no descriptor left to accept one) is no fault.
         """
         error = context.get("exception")
-        if error is not None and ("handle" in context or "task" in context):
+        if error is not None and ("handle" in context or "future" in context):
             self.take(error)
         else:
             loop.default_exception_handler(context)

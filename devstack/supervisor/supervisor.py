@@ -207,18 +207,21 @@ class Supervisor:
         self._world.children.reap()
 
     def post(self, event: StackEvent) -> None:
-        """Put `event` in the inbox and work it off, unless that is going on already."""
+        """Put `event` in the inbox and work it off, unless that is going on already.
+
+        After an error of our own nothing is worked off any more: the state may be wrong.
+        """
         self._inbox.append(event)
         if self._is_busy:
             return
         self._is_busy = True
         try:
-            while self._inbox:
+            while self._inbox and self._faults.first is None:
                 self._advance(self._inbox.popleft())
         finally:
             self._is_busy = False
             self._guard.flush()
-        if self._world.loop is not None:
+        if self._world.loop is not None and self._faults.first is None:
             self._consider()
 
     def _post_service_event(self, name: str, event: ServiceEvent) -> None:

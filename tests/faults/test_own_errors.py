@@ -1,0 +1,103 @@
+"""An error of devstack's own leaves nothing running, wherever it comes from, and is not hidden."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from devstack.supervisor.guardian import GRACE
+from tests.stack import Project, child
+
+RUN = """
+import asyncio, os, sys
+from devstack.config.stack import StackOptions, load_stack
+from devstack.core.events import ServiceChanged, StackReady, StackStopping
+from devstack.supervisor.first_spawn import start_first
+from devstack.supervisor.record import acquire_lock, prepare_run_folder
+from devstack.supervisor.run_options import RunOptions
+from devstack.supervisor.supervisor import Supervisor
+
+project, broken = os.getcwd(), sys.argv[1]
+
+class Listener:
+    def heard(self, event):
+        print(type(event).__name__, flush=True)
+        if type(event).__name__ == broken:
+            raise ZeroDivisionError("broken on purpose")
+        if broken == "loop" and isinstance(event, StackReady):
+            asyncio.get_running_loop().call_later(0.1, boom)
+        if broken == "task" and isinstance(event, StackReady):
+            tasks.append(asyncio.get_running_loop().create_task(boom_later()))
+
+tasks = []
+
+def boom():
+    raise ZeroDivisionError("broken on purpose")
+
+async def boom_later():
+    await asyncio.sleep(0.1)
+    tasks.clear()
+    boom()
+
+prepare_run_folder(project)
+lock = acquire_lock(project)
+stack = load_stack(StackOptions(project=project, environ=dict(os.environ))).stack
+first = start_first(stack, color=False)
+supervisor = Supervisor(stack, RunOptions(), Listener(), first)
+if broken == "first event":
+    supervisor.tell = lambda event: boom()
+supervisor.launch()
+if broken == "begin":
+    supervisor.output.connect = boom
+asyncio.run(supervisor.run())
+"""
+
+
+def run_broken(project: Project, broken: str) -> subprocess.CompletedProcess[str]:
+    (project.folder / "run.py").write_text(RUN)
+    return subprocess.run(
+        [project.python, "run.py", broken],
+        cwd=project.folder,
+        env=project.environment(PYTHONPATH=os.pathsep.join(filter(None, sys.path))),
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("broken", ["ServiceChanged", "StackReady", "loop", "task", "first event", "begin"])
+def test_nothing_is_left_and_the_error_comes_out(project: Project, broken: str) -> None:
+    project.stack(
+        {
+            "calm": child("calm"),
+            "deaf": child("deaf"),
+            "session": child("session"),
+            "crashes": 'echo up; sleep 0.3; test -n "$X"',
+        }
+    )
+    with open(project.folder / "devstack.toml", "a") as settings:
+        settings.write('\nrestart = { mode = "always", max = 100 }\n')
+    done = run_broken(project, broken)
+    project.assert_nothing_is_left()
+    assert done.returncode == 1, done.stdout
+    assert "broken on purpose" in done.stderr or "takes 0 positional" in done.stderr
+    assert not (project.folder / ".devstack" / "record.json").exists()
+
+
+def test_an_error_at_the_very_end_comes_out_too(project: Project) -> None:
+    project.stack({"one": "echo up", "daemon": child("daemon")})
+    done = run_broken(project, "StackStopped")
+    project.assert_nothing_is_left()
+    assert "broken on purpose" in done.stderr
+
+
+def test_a_broken_stop_stops_all_the_same(project: Project) -> None:
+    """The listener breaks when it hears of the stop, as one did whose terminal was closed."""
+    project.stack({"calm": child("calm"), "fails": "echo up; exec /does/not/exist"})
+    done = run_broken(project, "StackStopping")
+    project.until_nothing_is_left(GRACE)
+    assert "broken on purpose" in done.stderr
