@@ -7,7 +7,7 @@ import sys
 from typing import NoReturn
 
 from devstack import __version__
-from devstack.cli.streams import drop_output, open_missing_streams, output_error
+from devstack.cli.streams import drop_output, is_color_unwanted, open_missing_streams, output_error
 from devstack.errors import DevstackError
 
 PLAIN_UPS = {("up",): False, ("up", "-d"): True}
@@ -38,7 +38,7 @@ def main() -> None:
 def _fail(error: DevstackError, arguments: tuple[str, ...]) -> NoReturn:
     from devstack.console.errors import show_error
 
-    show_error(error, no_color="--no-color" in arguments)
+    show_error(error, no_color="--no-color" in arguments or is_color_unwanted())
     sys.exit(error.exit_code)
 
 
@@ -58,7 +58,7 @@ def _run_command(arguments: tuple[str, ...]) -> None:
         gc.disable()
         from devstack.cli.up_run import UpRequest, run_up
 
-        run_up(UpRequest(detach=PLAIN_UPS[arguments]))
+        run_up(UpRequest(detach=PLAIN_UPS[arguments], no_color=is_color_unwanted()))
     else:
         from devstack.cli.app import build_app, named_command
 

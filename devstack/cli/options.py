@@ -7,10 +7,12 @@ one `Globals`, so a command reads `globals_of(ctx)` and never cares where they s
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 import typer
+
+from devstack.cli.streams import is_color_unwanted
 
 MOST_SECONDS = 1e9
 MOST_DIGITS = 10
@@ -21,7 +23,7 @@ class Globals:
     """What the options that every command takes were set to."""
 
     project: str | None = None
-    no_color: bool = False
+    no_color: bool = field(default_factory=is_color_unwanted)
 
 
 def globals_of(ctx: typer.Context) -> Globals:

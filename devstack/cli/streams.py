@@ -24,6 +24,11 @@ def open_missing_streams() -> None:
         sys.stderr = open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
 
 
+def is_color_unwanted() -> bool:
+    """Say whether the shell asks for no colour (no-color.org): NO_COLOR is set, and not empty."""
+    return bool(os.environ.get("NO_COLOR"))
+
+
 def output_error(error: OSError) -> DevstackError | None:
     """Return what to say of an output that takes nothing more; None where `error` means something else."""
     if error.filename is not None or error.errno not in FULL:

@@ -1,16 +1,15 @@
 """devstack.toml: what a Procfile cannot say. All of it is optional.
 
-The types are here and the rules in `settings_rules`, which a project without the file never imports.
+The types are here, `settings_file` reads the file, and the rules are in `settings_rules`, which a project
+without the file never imports.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
-from devstack.config.files import read_text
 from devstack.core.ports import Protocol
 from devstack.core.service import ProbeKind, RestartPolicy, StopPolicy
 
@@ -84,17 +83,3 @@ class Settings(NamedTuple):
 
 
 NOTHING_SAID = ServiceSettings()
-
-
-def read_settings(project: str) -> Settings | None:
-    """Read `devstack.toml` in the folder `project`; None where there is none.
-
-    ConfigError with the line for what is no TOML, no known key, or no value that fits.
-    """
-    path = os.path.join(project, FILE_NAME)
-    text = read_text(path, FILE_NAME)
-    if text is None:
-        return None
-    from devstack.config.settings_rules import parse_settings
-
-    return parse_settings(text, path)

@@ -21,7 +21,8 @@ from devstack.config.mode import NODE_WORDS, ModeChoice, choose_mode, choose_pro
 from devstack.config.port_plan import plan_ports, refuse_conflicts
 from devstack.config.procfile import read_procfile
 from devstack.config.service_build import ServiceBuilder, shared_environment
-from devstack.config.settings import Settings, read_settings
+from devstack.config.settings import Settings
+from devstack.config.settings_file import read_settings
 from devstack.core.stack import Stack
 from devstack.errors import ConfigError
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 
 from devstack.console.plain import print_text, terminal_width, wrapped
@@ -12,8 +11,8 @@ RED, DIM, RESET = "\x1b[1;31m", "\x1b[2m", "\x1b[0m"
 
 
 def wants_color(stream_is_terminal: bool, *, no_color: bool) -> bool:
-    """Say whether to colour: a terminal, and neither `--no-color` nor NO_COLOR (no-color.org)."""
-    return stream_is_terminal and not no_color and not os.environ.get("NO_COLOR")
+    """Say whether to colour: a terminal, and nobody who wants none."""
+    return stream_is_terminal and not no_color
 
 
 def error_text(error: DevstackError, *, color: bool, width: int | None = None) -> str:

@@ -11,8 +11,9 @@ import errno
 import os
 import socket
 import struct
-import sys
 from typing import Protocol
+
+from devstack.machine import system
 
 LOOPBACK = ("127.0.0.1", "::1")
 """Where a service of this machine may listen. By number: `localhost` may mean either."""
@@ -70,7 +71,7 @@ class PlainConnection:
     async def receive(self) -> bytes:
         loop = asyncio.get_running_loop()
         await asyncio.sleep(0)  # a turn for the others: while a service floods, nothing below would give one
-        if sys.platform == "win32":
+        if system.IS_WINDOWS:
             return await loop.sock_recv(self._socket, RECEIVE_SIZE)
         # Not sock_recv, which loses what it has just read when it is cancelled in that very turn.
         while True:
@@ -96,7 +97,7 @@ class PlainConnection:
         return socket.socket(fileno=self._socket.detach())
 
     def _knock(self) -> None:
-        if sys.platform == "win32":  # its loop connects with ConnectEx, which wants an untouched socket
+        if system.IS_WINDOWS:  # its loop connects with ConnectEx, which wants an untouched socket
             return
         code = self._socket.connect_ex(self._address)
         if code == errno.EINPROGRESS:

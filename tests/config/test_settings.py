@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from jsonschema import Draft7Validator
 
-from devstack.config.settings import PortSetting, ReadySetting, read_settings
+from devstack.config.settings import PortSetting, ReadySetting
+from devstack.config.settings_file import read_settings
 from devstack.config.settings_rules import READY_KINDS, SERVICE_KEYS, SIGNALS, parse_settings
 from devstack.core.ports import Protocol
 from devstack.core.service import ProbeKind, RestartMode, RestartPolicy, StopPolicy
