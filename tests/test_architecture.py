@@ -1,0 +1,202 @@
+"""The house stands as docs/architecture.md draws it: who imports whom, who prints, who exits."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from devstack.core.graph import start_order
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "devstack"
+
+MAY_IMPORT: dict[str, set[str]] = {
+    "errors": set(),
+    "core": {"errors"},
+    "machine": {"core", "errors"},
+    "supervisor": {"machine", "core", "errors"},
+    "checks": {"supervisor", "machine", "core", "errors"},
+    "config": {"core", "errors"},
+    "console": {"core", "errors"},
+    "services": {"core", "errors"},
+    "daemon": {"supervisor", "machine", "core", "errors"},
+    "cli": {"daemon", "checks", "supervisor", "machine", "config", "console", "services", "core", "errors"},
+    "__main__": {"cli"},
+    "__init__": set(),
+}
+"""Each layer with those that it may import, itself apart."""
+
+ONLY_IMPORTERS: dict[str, str | tuple[str, ...]] = {
+    "psutil": "machine/",
+    "rich": "console/",
+    "typer": "cli/",
+    "click": (),
+    "dotenv": "config/environment.py",
+    "honcho": "config/procfile.py",
+    "devstack.services": ("services/", "cli/serve.py"),
+}
+"""What only these files may import."""
+
+
+@dataclass(frozen=True)
+class Import:
+    """`module` is imported in `file`, on `line`. `is_typing`: for annotations alone."""
+
+    file: str
+    line: int
+    module: str
+    is_typing: bool
+
+    def __str__(self) -> str:
+        return f"devstack/{self.file}:{self.line} imports {self.module}"
+
+
+@cache
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"), str(path))
+
+
+def sources() -> list[Path]:
+    return sorted(PACKAGE.rglob("*.py"))
+
+
+def name_of(path: Path) -> str:
+    """Return the file as the rules name it: `core/lines.py`."""
+    return path.relative_to(PACKAGE).as_posix()
+
+
+def layer_of(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imports_of(path: Path) -> Iterator[Import]:
+    typing_only = {
+        id(inner)
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)
+        for part in node.body
+        for inner in ast.walk(part)
+    }
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Import):
+            modules = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{name_of(path)}:{node.lineno}: imports are absolute"
+            modules = [_target(node.module or "", alias.name) for alias in node.names]
+        else:
+            continue
+        for module in modules:
+            yield Import(name_of(path), node.lineno, module, id(node) in typing_only)
+
+
+def _target(module: str, name: str) -> str:
+    """Return the module that `from module import name` means: name may be a module itself."""
+    inner = ROOT / Path(*module.split(".")) / name
+    return f"{module}.{name}" if inner.is_dir() or inner.with_suffix(".py").is_file() else module
+
+
+def layer_imported(one: Import) -> str | None:
+    """Return devstack's layer that is imported, None for what is not devstack's."""
+    head, _, rest = one.module.partition(".")
+    if head != "devstack":
+        return None
+    return rest.partition(".")[0] or "__init__"
+
+
+def test_every_layer_is_known() -> None:
+    assert {layer_of(path) for path in sources()} == set(MAY_IMPORT)
+
+
+@pytest.mark.parametrize("path", sources(), ids=name_of)
+def test_imports_go_one_way(path: Path) -> None:
+    layer = layer_of(path)
+    allowed = MAY_IMPORT[layer] | {layer, "__init__"}
+    against = [one for one in imports_of(path) if (layer_imported(one) or layer) not in allowed]
+    assert not against, "\n".join(map(str, against))
+
+
+@pytest.mark.parametrize(("package", "importer"), ONLY_IMPORTERS.items())
+def test_one_place_imports(package: str, importer: str | tuple[str, ...]) -> None:
+    against = [
+        one
+        for path in sources()
+        for one in imports_of(path)
+        if f"{one.module}.".startswith(f"{package}.") and not one.file.startswith(importer)
+    ]
+    assert not against, "\n".join(map(str, against))
+
+
+def test_no_imports_run_in_a_circle() -> None:
+    modules = {_module_name(path): path for path in sources()}
+    start_order(
+        {
+            name: sorted(
+                {one.module for one in imports_of(path) if not one.is_typing} & modules.keys() - {name}
+            )
+            for name, path in modules.items()
+        }
+    )
+
+
+def _module_name(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+@dataclass(frozen=True)
+class Rule:
+    """`names` are used in `places` alone. Each of `exceptions` has its reason."""
+
+    names: tuple[str, ...]
+    places: tuple[str, ...]
+    exceptions: dict[str, str]
+
+
+RULES = {
+    "only cli exits": Rule(
+        ("sys.exit", "exit", "quit", "SystemExit", "os._exit"),
+        ("cli/",),
+        {
+            "daemon.py": "the second way in: a process of its own",
+            "supervisor/guardian.py": "a forked process must never return into its parent's code",
+        },
+    ),
+    "only console and cli print": Rule(
+        ("print", "sys.stdout", "sys.stderr"),
+        ("cli/", "console/"),
+        {"supervisor/guardian.py": "it has nobody to tell that its log cannot be written"},
+    ),
+    "only cli reads the environment": Rule(
+        ("os.environ", "os.environb", "os.getenv"),
+        ("cli/",),
+        {"machine/system.py": "COMSPEC is what Windows has for a shell"},
+    ),
+    "one file knows the systems apart": Rule(
+        ("sys.platform", "os.name", "platform.system"),
+        ("machine/system.py",),
+        {"services/": "they run without machine, and share nothing with the orchestrator but core"},
+    ),
+}
+
+
+@pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
+def test_a_thing_is_done_in_its_place(rule: Rule) -> None:
+    allowed = (*rule.places, *rule.exceptions)
+    against = [
+        f"devstack/{name_of(path)}:{node.lineno} uses {ast.unparse(node)}"
+        for path in sources()
+        if not name_of(path).startswith(allowed)
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.Name | ast.Attribute) and isinstance(node.ctx, ast.Load)
+        if ast.unparse(node) in rule.names
+    ]
+    assert not against, "\n".join(against)
+
+
+def test_no_file_is_named_for_nothing() -> None:
+    names = {"utils", "util", "helpers", "helper", "common", "base", "manager", "misc"}
+    assert not [name_of(path) for path in sources() if {path.stem, path.parent.name} & names]
