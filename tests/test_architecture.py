@@ -187,14 +187,22 @@ RULES = {
 def test_a_thing_is_done_in_its_place(rule: Rule) -> None:
     allowed = (*rule.places, *rule.exceptions)
     against = [
-        f"devstack/{name_of(path)}:{node.lineno} uses {ast.unparse(node)}"
+        f"devstack/{name_of(path)}:{line} uses {name}"
         for path in sources()
         if not name_of(path).startswith(allowed)
-        for node in ast.walk(tree(path))
-        if isinstance(node, ast.Name | ast.Attribute) and isinstance(node.ctx, ast.Load)
-        if ast.unparse(node) in rule.names
+        for line, name in _used(path)
+        if name in rule.names
     ]
     assert not against, "\n".join(against)
+
+
+def _used(path: Path) -> Iterator[tuple[int, str]]:
+    """Yield every name that is read, with its line: `print`, `sys.exit`."""
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Name | ast.Attribute) and isinstance(node.ctx, ast.Load):
+            yield node.lineno, ast.unparse(node)
+        elif isinstance(node, ast.ImportFrom):
+            yield from ((node.lineno, f"{node.module}.{alias.name}") for alias in node.names)
 
 
 def test_no_file_is_named_for_nothing() -> None:

@@ -70,7 +70,7 @@ def ended_first(statuses: Mapping[str, ServiceStatus], policy: EndPolicy) -> tup
 
 
 def _ended_by_itself(status: ServiceStatus) -> bool:
-    return status.exit is not None and status.wanted and status.stopped is Stopped.EXITED
+    return status.exit is not None and status.stopped is Stopped.EXITED
 
 
 def exit_code(statuses: Mapping[str, ServiceStatus], policy: EndPolicy, judgement: Judgement) -> int:
@@ -81,4 +81,4 @@ def exit_code(statuses: Mapping[str, ServiceStatus], policy: EndPolicy, judgemen
     if judgement.verdict is Verdict.ABORTED:
         exits = (statuses[name].exit for name in judgement.services)
         return 0 if all(status is not None and status.is_success for status in exits) else 1
-    return 1 if judgement.verdict is Verdict.FAILED or judgement.services else 0
+    return 1 if judgement.services else 0

@@ -125,6 +125,31 @@ def test_a_one_shot_that_failed_is_not() -> None:
     assert stack.state.has_ended, "nobody is about to bring migrate up"
 
 
+def test_a_start_does_not_count_on_a_dependency_that_is_about_to_be_stopped() -> None:
+    stack = Stack(service("db"), service("api", "db"), service("worker", "db")).is_up()
+    stack.stop("worker")
+    stack.ends("worker")
+    stack.restart("db", "api")
+    assert stack.start("worker") == []
+    assert stack.states == [READY, STOPPING, PENDING]
+    stack.ends("api")
+    stack.ends("db")
+    assert stack.ready("db") == ["api", "worker"]
+
+
+def test_a_start_does_not_count_on_a_one_shot_that_is_to_run_again() -> None:
+    stack = Stack(service("migrate"), service("api", "migrate"))
+    stack.start("migrate")
+    stack.of("migrate", Spawned(1, 7))
+    stack.exits("migrate", ExitStatus(code=0))
+    assert stack.start() == []
+    assert stack.states == [STOPPING, PENDING]
+    again = stack.of("migrate", Cleared(stack.state.statuses["migrate"].epoch))
+    assert spawned(again) == ["migrate"]
+    stack.of("migrate", Spawned(2, 8))
+    assert spawned(stack.exits("migrate", ExitStatus(code=0))) == ["api"]
+
+
 def test_a_stop_is_a_start_reversed() -> None:
     stack = chain().is_up()
     assert stack.stop() == ["web"]

@@ -30,14 +30,20 @@ CRASHED = ended(ServiceState.BACKOFF, 1)
         ([READY, STARTING], Verdict.GOES_ON, ()),
         ([READY, CRASHED], Verdict.GOES_ON, ()),
         ([READY, STOPPED], Verdict.READY, ()),
+        ([DONE, ServiceStatus()], Verdict.GOES_ON, ()),
         ([STARTING, FAILED], Verdict.FAILED, ("1",)),
     ],
 )
 @pytest.mark.parametrize("policy", [DEV, PROD])
+@pytest.mark.parametrize("at_rest", [True, False])
 def test_before_it_was_ready(
-    policy: EndPolicy, statuses: list[ServiceStatus], verdict: Verdict, services: tuple[str, ...]
+    at_rest: bool,
+    policy: EndPolicy,
+    statuses: list[ServiceStatus],
+    verdict: Verdict,
+    services: tuple[str, ...],
 ) -> None:
-    assert judge(named(statuses), policy, was_ready=False, at_rest=False) == Judgement(verdict, services)
+    assert judge(named(statuses), policy, was_ready=False, at_rest=at_rest) == Judgement(verdict, services)
 
 
 def named(statuses: list[ServiceStatus]) -> dict[str, ServiceStatus]:
@@ -86,6 +92,12 @@ def test_the_chosen_service_ends_the_stack_with_its_exit_code(status: ServiceSta
     judgement = judge(statuses, policy, was_ready=True, at_rest=False)
     assert judgement == Judgement(Verdict.ABORTED, ("1",))
     assert exit_code(statuses, policy, judgement) == code
+
+
+def test_one_that_has_been_started_again_has_not_ended() -> None:
+    again = ServiceStatus(ServiceState.STARTING, wanted=True, stopped=Stopped.EXITED)
+    judgement = judge(named([again]), EndPolicy(abort_on_exit=True), was_ready=True, at_rest=False)
+    assert judgement.verdict is Verdict.GOES_ON
 
 
 def test_the_exit_of_another_service_does_not() -> None:
