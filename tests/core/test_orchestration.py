@@ -12,7 +12,7 @@ from devstack.core.orchestration import (
     advance_stack,
     initial_state,
 )
-from devstack.core.service import ExitStatus, Service, ServiceState
+from devstack.core.service import ExitStatus, Service, ServiceState, Stopped
 from devstack.core.service_events import (
     Action,
     Cleared,
@@ -199,6 +199,24 @@ def test_one_that_crashes_while_it_waits_for_its_stop_is_not_started_again() -> 
     stack.stop()
     stack.exits("db", ExitStatus(code=1))
     assert stack.states == [STOPPED, READY, STOPPING]
+
+
+def test_the_daemon_of_one_that_ends_meanwhile_waits_its_turn() -> None:
+    stack = Stack(service("db"), service("api", "db")).is_up()
+    stack.stop()
+    assert stack.of("db", Exited(1, ExitStatus(code=0)))[0] == ("db", Terminate(3, spares_daemons=True))
+    stack.ends("api")
+    assert stack.state.statuses["db"].stopped is Stopped.ASKED, "now nothing of it is spared"
+
+
+def test_a_stop_takes_a_restart_back_even_where_it_has_to_wait() -> None:
+    stack = Stack(service("db"), service("api", "db")).is_up()
+    stack.hears(KillWanted())
+    stack.start()
+    stack.stop()
+    assert spawned(stack.ends("db")) == []
+    stack.ends("api")
+    assert stack.states == [STOPPED, STOPPED]
 
 
 def test_a_stop_takes_a_waiting_start_back() -> None:
