@@ -11,16 +11,19 @@ from devstack.core.check_result import CheckResult
 from devstack.core.findings import Finding, Level
 
 
-async def check_contract(facts: StackFacts, *, exposure: Level = Level.WARNING) -> tuple[Finding, ...]:
+async def check_contract(
+    facts: StackFacts, *, exposure: Level = Level.WARNING, foreign_pages: bool = True
+) -> tuple[Finding, ...]:
     """Return every finding about a running stack: impostors, hot reload, WebSocket paths, exposure.
 
-    `exposure` is the level of a listener that nobody declared: WARNING in dev, ERROR in smoke. It takes
-    milliseconds, and three seconds for each connection that hangs.
+    `exposure` is the level of a listener that nobody declared: WARNING in dev, ERROR in smoke.
+    `foreign_pages` tries whether another site's page gets into a WebSocket, which its service may well log.
+    It takes milliseconds, and three seconds for each connection that hangs.
     """
     return (
         *check_claims(facts),
         *await check_hmr(facts),
-        *await check_websocket_paths(facts),
+        *await check_websocket_paths(facts, foreign_pages=foreign_pages),
         *check_exposure(facts, level=exposure),
     )
 

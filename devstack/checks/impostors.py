@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from devstack.checks.facts import StackFacts, is_vite
 from devstack.core.findings import Finding, Level
+from devstack.core.port_report import BusyReason
 from devstack.core.ports import PortClaim
 from devstack.machine.listeners import Listener
 
@@ -17,7 +18,9 @@ CHECK = "impostors"
 def find_impostors(facts: StackFacts) -> tuple[Finding, ...]:
     """Return an error for each claimed port on which somebody else listens.
 
-    A port on which nobody listens yet is none: this can be asked again and again while a stack starts.
+    It is a warning where this user may not see who listens, or where it is a container's: a service that runs
+    one, or runs as another user, looks just so. A port on which nobody listens yet is none: this can be asked
+    again and again while a stack starts.
     """
     return tuple(finding for claim in facts.stack.claims if (finding := _impostor(claim, facts)))
 
@@ -76,12 +79,14 @@ def _missed_claim(service: str, facts: StackFacts) -> PortClaim | None:
 
 def _stranger(claim: PortClaim, listener: Listener, facts: StackFacts, *, beside: bool) -> Finding:
     """A process that is not the stack's holds the port, alone or beside the service."""
+    owner = facts.owners.get(listener.pid) if listener.pid is not None else None
+    may_be_its_own = listener.pid is None or (owner is not None and owner.reason is BusyReason.CONTAINER)
     place = f"{listener.address}:{claim.port}"
     what = f"{facts.name(listener)}, not a process of this stack, listens on {place}, which {claim.service} "
     what += "listens on too" if beside else "claims"
     return Finding(
         CHECK,
-        Level.ERROR,
+        Level.WARNING if may_be_its_own else Level.ERROR,
         what,
         f"who opens localhost:{claim.port} may meet it instead of {claim.service}",
         "end that process, or let `devstack up --ports auto` move this stack to free ports",

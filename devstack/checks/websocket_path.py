@@ -18,8 +18,11 @@ EVIL_ORIGIN = "http://evil.example"
 OTHER_PATHS = ("/", "/ws", "/api/ws", "/socket")
 
 
-async def check_websocket_paths(facts: StackFacts) -> tuple[Finding, ...]:
-    """Return a finding for each hop, and one for each socket that says whether a foreign page gets in."""
+async def check_websocket_paths(facts: StackFacts, *, foreign_pages: bool = True) -> tuple[Finding, ...]:
+    """Return a finding for each hop, and one for each socket that says whether a foreign page gets in.
+
+    That last one is left out where `foreign_pages` is False.
+    """
     pages = [claim for claim in facts.stack.claims if await _serves_page(claim)]
     findings: list[Finding] = []
     for claim in facts.stack.claims:
@@ -29,7 +32,7 @@ async def check_websocket_paths(facts: StackFacts) -> tuple[Finding, ...]:
         origin = f"http://localhost:{page.port}"
         direct = await try_handshake(Target(claim.port, claim.path or "/", origin))
         findings.append(await _judge_direct(claim, direct, origin))
-        if direct.is_open:
+        if direct.is_open and foreign_pages:
             findings.append(await _judge_foreign(claim))
         proxies = [page for page in pages if _has_proxy(page, facts)]
         findings += [await _judge_proxy(claim, page, direct, facts) for page in proxies]

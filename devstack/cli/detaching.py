@@ -11,8 +11,9 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from devstack.cli.detached_watch import DetachedWatch
 from devstack.cli.launching import Prepared, claims_by_service
 from devstack.cli.streams import drop_output
 from devstack.console.errors import show_error, wants_color
@@ -25,6 +26,9 @@ from devstack.supervisor.messages import decode
 from devstack.supervisor.record import Record, read_record
 from devstack.supervisor.stale import wait_for_guardian
 
+if TYPE_CHECKING:
+    from devstack.core.findings import Finding
+
 REDRAW_EVERY = 0.125
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -35,10 +39,12 @@ def run_detached(
     timeout: float,
     no_color: bool,
     heard: Callable[[Event], None] = lambda _: None,
+    is_warned: bool = True,
 ) -> int:
     """Start the daemon with the stack, show its start, and return the exit code once it is up or has failed.
 
     A failure is returned only when supervisor and guardian are gone, too. `heard` gets every event.
+    `is_warned` says what else of the contract does not hold, once all are ready.
     """
     # Until the daemon listens, it inherits that they wait: a Ctrl-C while it is born stops it like any other.
     held_before = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
@@ -47,6 +53,7 @@ def run_detached(
     view = _View(prepared, is_terminal=is_terminal, color=wants_color(is_terminal, no_color=no_color))
     stop = _StopOnSignal(daemon)
     signal.pthread_sigmask(signal.SIG_SETMASK, held_before)
+    watch = DetachedWatch(prepared.stack, daemon)
     is_up = False
     record: Record | None = None
     for message in _messages(reports, view):
@@ -58,11 +65,17 @@ def run_detached(
             return int(message["code"])
         event = decode(message)
         if event is not None:
+            event = watch.judged(event)
             heard(event)
             view.take(event)
             is_up = is_up or isinstance(event, StackReady)
     view.close()
+    if watch.found:
+        daemon.wait()
+        return 128 + stop.heard if stop.heard else 1
     if is_up:
+        if is_warned:
+            view.warn(watch.other_findings())
         # The daemon lives on without us; nobody is to complain that it was not waited for.
         daemon.returncode = 0
         return 0
@@ -159,6 +172,12 @@ class _View:
         width = terminal_width(sys.stdout)
         room = None if width is None else width - len(self._plain_prefix)
         self._say(event_lines(event, self._claims, room=room))
+
+    def warn(self, findings: tuple[Finding, ...]) -> None:
+        """Say what is not as it should be."""
+        from devstack.console.findings import finding_lines
+
+        self._say([line for finding in findings for line in finding_lines(finding)])
 
     def redraw(self) -> None:
         if self._panel is None:

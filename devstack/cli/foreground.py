@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+from devstack.cli.contract_watch import ContractWatch
 from devstack.cli.launching import Prepared, claims_by_service
 from devstack.console.errors import wants_color
 from devstack.console.plain import terminal_size, terminal_width
@@ -17,6 +18,7 @@ from devstack.supervisor.supervisor import Supervisor
 
 if TYPE_CHECKING:
     from devstack.console.panel import Panel
+    from devstack.core.findings import Finding
 
 REDRAW_EVERY = 0.125
 
@@ -59,7 +61,8 @@ def run_in_foreground(
 class ForegroundView:
     """Words the stack's events and puts them on the screen, between the services' lines.
 
-    On a terminal a panel stands below them until all are ready.
+    On a terminal a panel stands below them until all are ready. That they are is not said before it is clear
+    that they themselves have answered.
     """
 
     def __init__(self, prepared: Prepared, prefix: str, *, is_terminal: bool, color: bool) -> None:
@@ -72,13 +75,23 @@ class ForegroundView:
         self._supervisor: Supervisor | None = None
         self._panel: Panel | None = None
         self._has_started = False
-        self._mode = prepared.stack.mode
+        self._stack = prepared.stack
+        self._watch: ContractWatch | None = None
 
     def attach(self, supervisor: Supervisor) -> None:
         self._supervisor = supervisor
+        self._watch = ContractWatch(self._stack, supervisor, _words)
 
     def heard(self, event: Event) -> None:
-        """Show `event`."""
+        """Show `event`; ready is shown when whoever listens has been looked at."""
+        if self._watch is not None:
+            self._watch.heard(event)
+            if isinstance(event, StackReady):
+                self._watch.when_sound(lambda: self._show(event))
+                return
+        self._show(event)
+
+    def _show(self, event: Event) -> None:
         if not self._has_started:
             self._has_started = True
             self._say(self._notes)
@@ -106,7 +119,7 @@ class ForegroundView:
             return
         from devstack.console.panel import Panel
 
-        self._panel = Panel(list(self._claims), self._claims, f"devstack · {self._mode}")
+        self._panel = Panel(list(self._claims), self._claims, f"devstack · {self._stack.mode}")
 
     def redraw(self) -> None:
         """Draw the panel anew, and again in a moment: its times go on."""
@@ -126,3 +139,9 @@ class ForegroundView:
         panel, self._panel = self._panel, None
         self._supervisor.output.set_footer(b"")
         self._supervisor.output.note(self._panel_text(panel))
+
+
+def _words(finding: Finding) -> list[str]:
+    from devstack.console.findings import finding_lines
+
+    return finding_lines(finding)

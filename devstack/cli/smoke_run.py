@@ -57,7 +57,9 @@ class SmokeRun:
         from devstack.cli.detaching import run_detached
 
         began = time.monotonic()
-        code = run_detached(prepared, timeout=self.timeout, no_color=self.no_color, heard=self.events.append)
+        code = run_detached(
+            prepared, timeout=self.timeout, no_color=self.no_color, heard=self.events.append, is_warned=False
+        )
         mode = prepared.stack.mode
         self.results += [
             _start_result(service.name, mode, self.events) for service in prepared.stack.services

@@ -34,6 +34,15 @@ def findings_text(findings: Sequence[Finding], *, color: bool) -> str:
     return "\n".join(lines)
 
 
+def finding_lines(finding: Finding) -> list[str]:
+    """Return the lines that tell of one finding between the output of services."""
+    details = (("  ", finding.why), ("  → ", finding.what_to_do))
+    return [
+        f"{MARKS[finding.level][0]}: {printable(finding.what)}",
+        *(f"{start}{printable(text)}" for start, text in details if text),
+    ]
+
+
 def show_findings(findings: Sequence[Finding], *, no_color: bool) -> None:
     """Print the findings for a person."""
     color = wants_color(terminal_width(sys.stdout) is not None, no_color=no_color)

@@ -165,6 +165,11 @@ def stopping_lines(event: StackStopping) -> list[str]:
             return ["nobody reads this output any more: stopping"]
         case Cause.ERROR:
             return ["stopping"]
+        case Cause.IMPOSTOR:
+            from devstack.console.findings import finding_lines
+
+            lines = [line for finding in event.findings for line in finding_lines(finding)]
+            return [*lines, "stopping the stack"]
         case Cause.FAILED | Cause.NOT_READY:
             lines = [line for trouble in event.troubles for line in trouble_lines(trouble, event.seconds)]
             return [*lines, "stopping the stack"]

@@ -17,6 +17,7 @@ from devstack.core.events import (
     StillStopping,
     Trouble,
 )
+from devstack.core.findings import Finding, Level
 from devstack.core.service import ExitStatus, ServiceState, ServiceStatus, Stopped
 
 _NAMES: dict[type[Event], str] = {
@@ -44,7 +45,9 @@ def decode(message: Mapping[str, Any]) -> Event | None:
             return StackReady(**fields)
         case "stopping":
             troubles = tuple(decode_trouble(trouble) for trouble in fields["troubles"])
-            return StackStopping(**{**fields, "cause": Cause(fields["cause"]), "troubles": troubles})
+            findings = tuple(_finding(finding) for finding in fields.get("findings", ()))
+            cause = Cause(fields["cause"])
+            return StackStopping(**{**fields, "cause": cause, "troubles": troubles, "findings": findings})
         case "still_stopping":
             waits_on = {name: tuple(pids) for name, pids in fields["waits_on"].items()}
             return StillStopping(waits_on, fields["kill_in"])
@@ -67,6 +70,10 @@ def _status(fields: Mapping[str, Any]) -> ServiceStatus:
             "restart_times": tuple(fields["restart_times"]),
         }
     )
+
+
+def _finding(fields: Mapping[str, Any]) -> Finding:
+    return Finding(**{**fields, "level": Level(fields["level"])})
 
 
 def decode_trouble(fields: Mapping[str, Any]) -> Trouble:
