@@ -192,6 +192,7 @@ def trouble_lines(trouble: Trouble, seconds: float) -> list[str]:
         lines.append(f"  it listens on {found}, not on {wanted}: does its command use the port's variable?")
     elif trouble.ports and trouble.status.pid and not trouble.listens_on:
         lines.append(f"  it runs (pid {trouble.status.pid}) and listens on no port at all")
+    lines += [f"  port {port} is held by {who}" for port, who in trouble.held_by]
     if trouble.last_lines:
         lines += [
             f"  its last lines ({len(trouble.last_lines)}):",

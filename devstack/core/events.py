@@ -46,8 +46,8 @@ class Cause(StrEnum):
 class Trouble:
     """What is known of a service that failed or was not ready in time.
 
-    `answer` is the last answer to its probe, `listens_on` the ports on which it does listen, and
-    `last_lines` the end of its output.
+    `answer` is the last answer to its probe, `listens_on` the ports on which it does listen, `held_by` who
+    else listens on a port of its own, and `last_lines` the end of its output.
     """
 
     name: str
@@ -57,6 +57,7 @@ class Trouble:
     listens_on: tuple[int, ...] = ()
     last_lines: tuple[str, ...] = ()
     waits_for: tuple[str, ...] = ()
+    held_by: tuple[tuple[int, str], ...] = ()  # port, who
 
 
 @dataclass(frozen=True, slots=True)

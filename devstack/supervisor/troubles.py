@@ -11,6 +11,8 @@ from devstack.machine.process_tree import Marks, find_members
 from devstack.supervisor import record as run_record
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from devstack.supervisor.supervisor import Supervisor
 
 LAST_LINES = 20
@@ -25,15 +27,38 @@ def trouble_of(supervisor: Supervisor, name: str) -> Trouble:
         for need in runner.service.depends_on
         if need in supervisor.state.statuses and supervisor.state.statuses[need].state not in UP_STATES
     )
+    ports = tuple(claim.port for claim in runner.service.claims)
+    members = find_members(Marks(cookie=supervisor.recorder.record().run))
+    services = {member.row.pid: member.service for member in members}
     return Trouble(
         name=name,
         status=status,
         answer=runner.answer,
-        ports=tuple(claim.port for claim in runner.service.claims),
+        ports=ports,
         listens_on=_listening_ports(runner.group) if status.pid else (),
         last_lines=last_lines(supervisor.stack.project, name),
         waits_for=waits_for,
+        held_by=_others_on(ports, name, services) if ports else (),
     )
+
+
+def _others_on(ports: tuple[int, ...], name: str, services: Mapping[int, str]) -> tuple[tuple[int, str], ...]:
+    """Return who else listens on `ports` of service `name`; `services` is pid → service of the stack."""
+    from devstack.machine.listeners import concerns, find_listeners
+    from devstack.machine.owners import OurStack, describe_owners
+
+    others = [
+        one
+        for one in find_listeners(ports)
+        if concerns(one.address) and one.pid is not None and services.get(one.pid) not in (name, "")
+    ]
+    found: dict[tuple[int, str], None] = {}
+    for port, owners in describe_owners(others, OurStack()).items():
+        for owner in owners:
+            service = services.get(owner.pid or 0)
+            who = f"{owner.name or 'a process'} (pid {owner.pid})"
+            found[port, f"{service}: {who}" if service else who] = None
+    return tuple(found)
 
 
 def _listening_ports(group: int) -> tuple[int, ...]:

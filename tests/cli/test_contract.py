@@ -35,6 +35,7 @@ while True:
 print("listening on", port, flush=True)
 time.sleep(600)
 """
+READY_BY_LOG = 'ready = { log = "listening" }\n[services.trading]'
 FOREGROUND, DETACHED = ("up",), ("up", "-d")
 BOTH = pytest.mark.parametrize("up", [FOREGROUND, DETACHED], ids=["foreground", "detached"])
 
@@ -130,11 +131,7 @@ def test_a_service_that_slides_to_the_next_port_is_named_with_whom_it_gave_way_t
         f"touch {started}; until test -e {go}; do sleep 0.02; done; {slide}", f"sleep 600 # {project.trading}"
     )
     settings = project.folder / "devstack.toml"
-    settings.write_text(
-        settings.read_text().replace(
-            "[services.trading]", 'ready = { log = "listening" }\n[services.trading]'
-        )
-    )
+    settings.write_text(settings.read_text().replace("[services.trading]", READY_BY_LOG))
     running = start_devstack(project.folder, *up, "--timeout", "30")
     until("the service has started", started.exists)
     with stranger_on(project.page, tmp_path / "elsewhere") as stranger:
@@ -236,3 +233,23 @@ def test_after_ready_an_impostor_is_told_and_dev_goes_on(project: Project) -> No
     assert devstack(project.folder, "status").returncode == 0
     devstack(project.folder, "down")
     running.communicate(timeout=20)
+
+
+@BOTH
+def test_a_service_that_failed_for_a_taken_port_is_told_who_has_it(
+    project: Project, up: tuple[str, ...], tmp_path: Path
+) -> None:
+    started, go = project.folder / "started", project.folder / "go"
+    project.write(
+        f"touch {started}; until test -e {go}; do sleep 0.02; done; exit 127",
+        project.run("listen.py", f"@{project.trading}"),
+    )
+    settings = project.folder / "devstack.toml"
+    settings.write_text(settings.read_text().replace("[services.trading]", READY_BY_LOG))
+    running = start_devstack(project.folder, *up, "--timeout", "30")
+    until("the service has started", started.exists)
+    with stranger_on(project.page, tmp_path / "elsewhere") as stranger:
+        go.touch()
+        output, _ = running.communicate(timeout=40)
+    assert running.returncode == 1, output
+    assert re.search(rf"port {project.page} is held by \S+ \(pid {stranger.pid}\)", output), output
