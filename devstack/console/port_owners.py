@@ -148,4 +148,5 @@ def other_port(report: PortReport, shared_variables: frozenset[str]) -> list[str
     if claim.variable is None or claim.variable in shared_variables:
         return [f"or give {claim.service} another port: [services.{claim.service}] ports in devstack.toml"]
     value = "another number" if number is None else str(number)
-    return [f"or take another port: {claim.variable}={value} in .env, or {claim.variable}={value} devstack up"]
+    setting = f"{claim.variable}={value}"
+    return [f"or take another port: {setting} in .env, or {setting} devstack up"]
