@@ -139,6 +139,14 @@ def test_a_stop_terminates_and_ends_stopped() -> None:
     assert life.state is ServiceState.STOPPED
 
 
+def test_a_second_stop_does_not_begin_the_grace_anew() -> None:
+    life = Life().is_ready()
+    life.hears(StopRequested())
+    before = life.status
+    assert life.hears(StopRequested()) == ()
+    assert life.status == before
+
+
 def test_one_that_does_not_heed_the_signal_is_killed_again_and_again() -> None:
     life = Life().is_ready()
     life.hears(StopRequested())
@@ -249,6 +257,19 @@ def test_a_crash_loop_fails_after_max_restarts() -> None:
     life.crashes()
     assert life.state is ServiceState.FAILED
     assert life.status.restarts == WEB.restart.max
+
+
+def test_a_start_begins_a_new_count() -> None:
+    life = Life().runs()
+    for _ in range(2):
+        while life.state is not ServiceState.FAILED:
+            life.crashes()
+            life.timer_fired()
+            life.spawned()
+        assert len(life.status.restart_times) == WEB.restart.max
+        life.hears(StartRequested())
+        life.spawned()
+        assert (life.status.failures, life.status.restart_times) == (0, ())
 
 
 def test_restarts_that_are_long_past_do_not_count() -> None:

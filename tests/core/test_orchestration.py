@@ -276,6 +276,16 @@ def test_a_restart_of_several_stops_backwards_and_starts_forwards() -> None:
     assert stack.ready("db") == ["web"]
 
 
+def test_a_restart_ends_the_daemon_of_a_one_shot_in_its_turn() -> None:
+    stack = Stack(service("migrate"), service("api", "migrate"))
+    stack.start()
+    stack.of("migrate", Spawned(1, 7))
+    stack.exits("migrate", ExitStatus(code=0))
+    stack.ready("api")
+    assert stack.restart("migrate", "api") == ["api"]
+    assert ended(stack.ends("api")) == ["migrate"]
+
+
 def test_a_restart_of_what_runs_does_not_wait_for_a_dependency_that_is_down() -> None:
     stack = chain().is_up()
     stack.stop("db")
