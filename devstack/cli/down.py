@@ -24,20 +24,14 @@ def down(
     version: VersionOption = False,
 ) -> None:
     """Stop the running stack. Nothing running is no error."""
-    from devstack.supervisor.record import read_record
-    from devstack.supervisor.stopping import end_dead_run, stop_run
+    from devstack.supervisor.stopping import stop_project
 
     folder = run_folder_project(ctx)
-    record = read_record(folder)
-    if record is None:
+    outcome = stop_project(folder, timeout, typer.echo)
+    if outcome is None:
         typer.echo(f"nothing is running in {folder}")
         return
-    outcome = (
-        stop_run(record, timeout, typer.echo)
-        if record.is_alive
-        else end_dead_run(record, timeout, typer.echo)
-    )
-    held = _still_held(folder, [port for service in record.services for port in service.ports])
+    held = _still_held(folder, outcome.ports)
     if outcome.left:
         pids = ", ".join(map(str, outcome.left))
         raise DevstackError(
@@ -49,7 +43,7 @@ def down(
     typer.echo(f"stopped {outcome.what}; nothing is left running")
 
 
-def _still_held(project: str, ports: list[int]) -> list[str]:
+def _still_held(project: str, ports: tuple[int, ...]) -> list[str]:
     """Return a line for each of the stack's ports that is not free, and who has it."""
     from devstack.console.port_owners import taken_message
     from devstack.core.port_report import any_busy

@@ -23,11 +23,13 @@ def ask_for(ctx: typer.Context, method: str, services: list[str], timeout: float
     did not come up or end in time.
     """
     from devstack.console.wording import trouble_lines
-    from devstack.supervisor.control_client import connect
+    from devstack.supervisor.control_client import ANSWER_WITHIN, connect
     from devstack.supervisor.messages import decode_trouble
 
     with connect(run_folder_project(ctx)) as client:
-        answer = client.call(method, {"services": services, "timeout": timeout})
+        answer = client.call(
+            method, {"services": services, "timeout": timeout}, within=timeout + ANSWER_WITHIN
+        )
     for service in answer["services"]:
         runs = service["pid"] is not None
         ports = " ".join(f":{port}" for port in service["ports"] if runs)

@@ -107,6 +107,14 @@ def _read_with_psutil(pid: int) -> ProcessRow | None:
         return None
 
 
+def boot_id() -> str:
+    """Return what tells this boot of the machine from others; "" where ProcessId.started does so itself."""
+    if not IS_LINUX:
+        return ""
+    with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+        return file.read().strip()
+
+
 def environment_of(pid: int) -> bytes:
     """Return the environment that `pid` was started with: entries NAME=value, each ended by a NUL.
 

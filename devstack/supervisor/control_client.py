@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import struct
 from collections.abc import Iterator, Mapping
 from types import TracebackType
 from typing import Any, Self
@@ -12,16 +13,20 @@ from typing import Any, Self
 from devstack.errors import ControlError, NotRunningError, UsageError
 from devstack.machine import system
 from devstack.supervisor import record as run_record
-from devstack.supervisor.control_methods import INVALID_PARAMETERS
+from devstack.supervisor.control_methods import INVALID_PARAMETERS, PROTOCOL
 from devstack.supervisor.record import Record
 
 CONNECT_TIMEOUT = 5.0
+LONGEST_TIMEOUT = 1e6  # poll(2) counts milliseconds in an int
+ANSWER_WITHIN = 10.0
+"""Seconds within which a supervisor that is well has answered what takes no time."""
 
 
 class ControlClient:
     """One connection to the supervisor of `record`. Raises NotRunningError, ControlError."""
 
     def __init__(self, record: Record) -> None:
+        self._pid = record.supervisor.pid
         self._token = record.token
         self._id = 0
         self._rest = b""
@@ -55,17 +60,27 @@ class ControlClient:
             raise ControlError(f"the supervisor hung up: {error}") from error
         return self._id
 
-    def call(self, method: str, parameters: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """Ask and return the result; what comes before it is passed over."""
+    def greet(self) -> bool:
+        """Say whether the supervisor answers, and speaks the protocol that we speak."""
+        protocol: int = self.call("hello")["protocol"]
+        return protocol == PROTOCOL
+
+    def call(
+        self, method: str, parameters: Mapping[str, Any] | None = None, *, within: float = ANSWER_WITHIN
+    ) -> dict[str, Any]:
+        """Ask and return the result, for which the supervisor may take `within` seconds.
+
+        What comes before it is passed over.
+        """
         identity = self.send(method, parameters)
-        for message in self.messages():
+        for message in self.messages(within):
             if message.get("id") == identity:
                 return result_of(message)
         raise ControlError("the supervisor hung up before it answered")
 
     def messages(self, timeout: float | None = None) -> Iterator[dict[str, Any]]:
-        """Yield what comes until the supervisor hangs up. TimeoutError after `timeout` silent seconds."""
-        self._socket.settimeout(timeout)
+        """Yield what comes until the supervisor hangs up. ControlError after `timeout` silent seconds."""
+        self._socket.settimeout(None if timeout is None else min(timeout, LONGEST_TIMEOUT))
         while True:
             while b"\n" in self._rest:
                 line, _, self._rest = self._rest.partition(b"\n")
@@ -74,6 +89,11 @@ class ControlClient:
                 chunk = self._socket.recv(65536)
             except ConnectionResetError:
                 return
+            except TimeoutError:
+                raise ControlError(
+                    f"the supervisor (pid {self._pid}) has not answered for {timeout:g} s",
+                    hint="`devstack down` stops the stack without it",
+                ) from None
             if not chunk:
                 return
             self._rest += chunk
@@ -83,7 +103,8 @@ def _connect(record: Record) -> socket.socket:
     if record.port is not None:
         return socket.create_connection(("127.0.0.1", record.port), CONNECT_TIMEOUT)
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    connection.settimeout(CONNECT_TIMEOUT)
+    # Not settimeout: a connect that may not block fails at once while many others connect (unix(7), EAGAIN).
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", int(CONNECT_TIMEOUT), 0))
     before = os.getcwd()
     try:
         # By its short name from within its folder: a socket's path may have 107 bytes, a project's more.
@@ -116,4 +137,11 @@ def connect(project: str) -> ControlClient:
     record = run_record.running_record(project)
     if record is None:
         raise NotRunningError(f"no stack is running in {project}", hint="`devstack up -d` starts it")
-    return ControlClient(record)
+    client = ControlClient(record)
+    if client.greet():
+        return client
+    client.close()
+    raise ControlError(
+        "the stack that runs here was started by another version of devstack, which speaks another protocol",
+        hint="`devstack down` stops it all the same",
+    )

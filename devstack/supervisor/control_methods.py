@@ -16,9 +16,13 @@ if TYPE_CHECKING:
     from devstack.supervisor.control_server import Client
     from devstack.supervisor.supervisor import Supervisor
 
+PROTOCOL = 1
+"""The version: it grows when something that was promised is taken away or means something else."""
+
 INVALID_PARAMETERS = -32602
 STOPPING = -32002
-LONGEST_WAIT = 3600.0
+LONGEST_WAIT = 1e9
+DEFAULT_WAIT = 60.0
 _SETTLED = frozenset({ServiceState.READY, ServiceState.EXITED, ServiceState.FAILED})
 
 
@@ -91,19 +95,29 @@ async def stop(client: Client, parameters: Mapping[str, Any]) -> dict[str, Any]:
 
 async def down(client: Client, parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Stop the whole stack; answered when nothing runs any more."""
-    grace = parameters.get("grace")
-    if grace is not None and (isinstance(grace, bool) or not isinstance(grace, int | float) or grace < 0):
-        raise RpcError(INVALID_PARAMETERS, "grace is a number of seconds")
+    grace = _seconds(parameters, "grace")
     supervisor = client.supervisor
     ended: list[StackStopped] = []
     supervisor.add_listener(_Keeper(ended))
+    if supervisor.is_stopping and grace is not None:
+        supervisor.hurry(grace)
+    supervisor.shut_down(Cause.DOWN, exit_code=0, grace=grace)
     if grace == 0:
-        supervisor.shut_down(Cause.DOWN, exit_code=0, grace=0.0)
         supervisor.kill_all()
-    else:
-        supervisor.shut_down(Cause.DOWN, exit_code=0, grace=grace)
-    await supervisor.waiters.until(lambda: bool(ended), LONGEST_WAIT)
+    if not await supervisor.waiters.until(lambda: bool(ended), LONGEST_WAIT):
+        raise RpcError(STOPPING, "the stack is still being stopped")
     return encode(ended[0])
+
+
+def _seconds(parameters: Mapping[str, Any], name: str) -> float | None:
+    """Return the length of time that `name` says, None where it is not given. Raises RpcError."""
+    value = parameters.get(name)
+    if value is None:
+        return None
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not (is_number and 0 <= value <= LONGEST_WAIT):
+        raise RpcError(INVALID_PARAMETERS, f"{name} is a number of seconds up to {LONGEST_WAIT:g}")
+    return float(value)
 
 
 class _Keeper:
@@ -194,13 +208,16 @@ async def _settle(
     has_settled: Callable[[str, ServiceStatus], bool],
 ) -> dict[str, Any]:
     """Wait until every service has settled, `timeout` seconds at most, and say what became of each."""
-    timeout = parameters.get("timeout", 60.0)
-    if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not 0 <= timeout <= LONGEST_WAIT:
-        raise RpcError(INVALID_PARAMETERS, f"timeout is a number of seconds up to {LONGEST_WAIT:g}")
-    statuses = supervisor.state.statuses
+    timeout = _seconds(parameters, "timeout")
+
+    def _all_settled() -> bool:
+        return all(has_settled(name, supervisor.state.statuses[name]) for name in names)
+
     await supervisor.waiters.until(
-        lambda: all(has_settled(name, supervisor.state.statuses[name]) for name in names), timeout
+        lambda: supervisor.is_stopping or _all_settled(), DEFAULT_WAIT if timeout is None else timeout
     )
+    if supervisor.is_stopping:
+        raise RpcError(STOPPING, "the stack is being stopped")
     statuses = supervisor.state.statuses
     troubled = tuple(
         name for name in names if not has_settled(name, statuses[name]) or _has_failed(statuses[name])

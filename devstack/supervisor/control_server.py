@@ -14,23 +14,26 @@ import socket
 from typing import TYPE_CHECKING, Any
 
 from devstack import __version__
-from devstack.core.events import Event
+from devstack.core.events import Event, Notice
 from devstack.machine import system
 from devstack.supervisor import record as run_record
-from devstack.supervisor.control_methods import METHODS, RpcError
+from devstack.supervisor.control_methods import METHODS, PROTOCOL, RpcError
 from devstack.supervisor.messages import encode
 
 if TYPE_CHECKING:
     from devstack.supervisor.supervisor import Supervisor
 
-PROTOCOL = 1
 LONGEST_REQUEST = 64 * 1024
 LONGEST_QUEUE = 1024 * 1024
 MOST_CLIENTS = 256
 GROWTH_EVERY = 0.02
 
-PARSE_ERROR, INVALID_REQUEST, METHOD_NOT_FOUND = -32700, -32600, -32601
+MOST_REQUESTS = 64
+"""Requests of one client that are being answered at the same time."""
+
+PARSE_ERROR, INVALID_REQUEST, METHOD_NOT_FOUND, INTERNAL_ERROR = -32700, -32600, -32601, -32603
 REFUSED = -32001
+REQUEST = 'a request is {"jsonrpc": "2.0", "id": a number or a text, "method": "…", "params": {…}}'
 
 
 class ControlServer:
@@ -46,7 +49,9 @@ class ControlServer:
         """Listen; return the TCP port and the token where there are no Unix sockets. Raises OSError."""
         if system.has_unix_sockets():
             listening = bind_control_socket(self._supervisor.stack.project)
-            self._server = await asyncio.start_unix_server(self._serve, sock=listening, limit=LONGEST_REQUEST)
+            self._server = await asyncio.start_unix_server(
+                self._serve, sock=listening, limit=LONGEST_REQUEST, backlog=MOST_CLIENTS
+            )
             return None, ""
         self._token = secrets.token_hex(16)
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, limit=LONGEST_REQUEST)
@@ -61,7 +66,7 @@ class ControlServer:
         self._clients.add(client)
         try:
             await client.serve(reader)
-        except (ConnectionError, asyncio.IncompleteReadError):
+        except (OSError, asyncio.IncompleteReadError):
             return  # it went away, in the middle of a request or not
         finally:
             self._clients.discard(client)
@@ -107,6 +112,19 @@ def _is_own_user(writer: asyncio.StreamWriter) -> bool:
     return peer in (None, 0, system.user_id())
 
 
+def _is_request(request: object) -> bool:
+    """Say whether `request` is a request of JSON-RPC 2.0 (section 4) with its parameters by name."""
+    if not isinstance(request, dict) or request.get("jsonrpc") != "2.0":
+        return False
+    identity = request.get("id")
+    is_identity = identity is None or (
+        isinstance(identity, str | int | float) and not isinstance(identity, bool)
+    )
+    return (
+        isinstance(request.get("method"), str) and isinstance(request.get("params", {}), dict) and is_identity
+    )
+
+
 class Client:
     """One connection: its requests, and the events that it asked for."""
 
@@ -135,22 +153,25 @@ class Client:
         except (ValueError, RecursionError):
             self.fail(None, PARSE_ERROR, "this line is no JSON")
             return
-        if not isinstance(request, dict) or not isinstance(request.get("method"), str):
-            self.fail(None, INVALID_REQUEST, 'a request is {"jsonrpc": "2.0", "id": …, "method": "…"}')
+        if not _is_request(request):
+            self.fail(None, INVALID_REQUEST, REQUEST)
             return
         parameters = request.get("params", {})
         if self._token and not self._has_token(parameters):
             self.fail(request.get("id"), REFUSED, "the token is missing or wrong")
             return
+        if len(self._tasks) >= MOST_REQUESTS:
+            self.fail(request.get("id"), REFUSED, f"{MOST_REQUESTS} requests are waiting for their answers")
+            return
         task = asyncio.get_running_loop().create_task(self._answer(request, parameters))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def _has_token(self, parameters: object) -> bool:
-        given = parameters.get("token") if isinstance(parameters, dict) else None
+    def _has_token(self, parameters: dict[str, Any]) -> bool:
+        given = parameters.get("token")
         return isinstance(given, str) and secrets.compare_digest(given.encode(), self._token.encode())
 
-    async def _answer(self, request: dict[str, Any], parameters: object) -> None:
+    async def _answer(self, request: dict[str, Any], parameters: dict[str, Any]) -> None:
         identity = request.get("id")
         method = METHODS.get(request["method"])
         if method is None:
@@ -159,9 +180,13 @@ class Client:
             )
             return
         try:
-            result = await method(self, parameters if isinstance(parameters, dict) else {})
+            result = await method(self, parameters)
         except RpcError as error:
             self.fail(identity, error.code, error.message)
+            return
+        except Exception as error:  # noqa: BLE001 - an error of ours in an answer must not end the stack
+            self.fail(identity, INTERNAL_ERROR, f"devstack itself has failed: {error!r}")
+            self.supervisor.tell(Notice(f"the control method {request['method']} has failed: {error!r}"))
             return
         if "id" in request:
             self.send({"jsonrpc": "2.0", "id": identity, "result": result})

@@ -69,6 +69,7 @@ class Readiness:
             case ProbeKind.LOG:
                 self.answer = f"no line matched {probe.target!r} yet"
                 await self.watches[probe.target].seen.wait()
+                self.answer = f"a line matched {probe.target!r}"
             case ProbeKind.COMMAND:
                 await self._until_command_succeeds(probe.target)
             case ProbeKind.EXIT:

@@ -180,7 +180,8 @@ def write_record(record: Record) -> None:
 
     try:
         _write_whole(
-            record_path(record.project), json.dumps({"version": VERSION, **asdict(record)}, indent=1)
+            record_path(record.project),
+            json.dumps({"version": VERSION, "boot": system.boot_id(), **asdict(record)}, indent=1),
         )
     except OSError as error:
         raise cannot_use(run_folder(record.project), error) from error
@@ -200,7 +201,10 @@ def _write_whole(path: str, text: str) -> None:
 
 
 def read_record(project: str) -> Record | None:
-    """Return the record of `project`, living or stale; None where there is none that can be read."""
+    """Return the record of `project`, living or stale; None where there is none that means anything.
+
+    Raises RunDirectoryError where it may not be read.
+    """
     try:
         with open(record_path(project), encoding="utf-8") as file:
             text = file.read()
@@ -209,12 +213,18 @@ def read_record(project: str) -> Record | None:
         return _parse(json.loads(text))
     except (FileNotFoundError, NotADirectoryError):
         return None
+    except PermissionError as error:
+        raise RunDirectoryError(
+            f"cannot read the record {record_path(project)}: {error.strerror}",
+            hint="another user, perhaps root, has run devstack here: go on as that user",
+        ) from error
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None  # of another version, or damaged: nothing in it can be relied on
 
 
 def _parse(content: dict[str, Any]) -> Record | None:
-    if content.pop("version") != VERSION:
+    # Start times of processes count from the machine's start: of an earlier one they say nothing.
+    if content.pop("version") != VERSION or content.pop("boot") != system.boot_id():
         return None
     services = tuple(
         RecordedService(service["name"], _parse_process(service["process"]), tuple(service["ports"]))

@@ -16,7 +16,7 @@ from devstack.supervisor.record import Record
 def end_run(
     record: Record, grace: float, on_wait: Callable[[tuple[ProcessRow, ...]], None] | None = None
 ) -> Ended:
-    """End every process of the recorded run, the guardian's work awaited first; its supervisor is dead.
+    """End every process of the recorded run, whose supervisor is dead, and await the guardian's end.
 
     `grace` is the seconds between SIGTERM and SIGKILL.
     """

@@ -348,6 +348,11 @@ class Supervisor:
         self.shut_down(Cause.SIGNAL)
         self.post(orchestration.KillWanted())
 
+    def hurry(self, seconds: float) -> None:
+        """End at once, in so many seconds, what is being stopped."""
+        if self._world.loop is not None:
+            self._world.loop.call_later(seconds, self.kill_all)
+
     def _tell_still_stopping(self, since: float) -> None:
         if self._world.loop is None or self._world.clean_up is None or self.state.has_ended:
             return
