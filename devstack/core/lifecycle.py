@@ -193,6 +193,8 @@ def _spawned(service: Service, status: ServiceStatus, pid: int) -> Step:
 def _exited(service: Service, status: ServiceStatus, exit_status: ExitStatus, now: float) -> Step:
     if status.state not in OCCUPIED_STATES or status.exit is not None:
         return Step(status)
+    if exit_status.error and not status.awaits_process:
+        return Step(status)
     ended = replace(status, pid=None, exit=exit_status)
     if status.state is not ServiceState.STOPPING:
         ended = replace(ended, stopped=Stopped.EXITED)

@@ -309,6 +309,13 @@ def test_what_cannot_be_spawned_fails_at_once_and_nobody_is_signalled(service: S
     assert life.state is ServiceState.FAILED
 
 
+def test_a_failed_spawn_of_a_process_that_is_there_is_nonsense() -> None:
+    life = Life().is_ready()
+    before = life.status
+    assert life.exited(error="no such folder") == ()
+    assert life.status == before
+
+
 def test_a_stop_that_meets_a_failed_spawn_ends_stopped() -> None:
     life = Life()
     life.hears(StartRequested())
@@ -417,6 +424,20 @@ def test_news_that_come_twice_count_once(twice: str) -> None:
     before = life.status
     assert getattr(life, twice)(*((1,) if twice == "exited" else ())) == ()
     assert life.status == before
+
+
+def test_only_the_first_exit_counts() -> None:
+    life = Life().is_ready()
+    life.exited(1)
+    life.exited(0)
+    life.cleared()
+    assert life.state is ServiceState.BACKOFF
+
+
+def test_a_kill_kills_the_daemon_of_a_one_shot_too() -> None:
+    life = Life().runs()
+    life.crashes(0)
+    assert Kill(life.status.epoch + 1) in life.hears(KillRequested())
 
 
 def test_cleared_before_the_exit_was_heard_means_nothing() -> None:
