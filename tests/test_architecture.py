@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -11,9 +12,12 @@ from pathlib import Path
 import pytest
 
 from devstack.core.graph import start_order
+from devstack.core.lifecycle import advance
+from tests.core.reachable import SERVICES, events_about, reachable
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "devstack"
+PAGE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
 
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
@@ -208,3 +212,29 @@ def _used(path: Path) -> Iterator[tuple[int, str]]:
 def test_no_file_is_named_for_nothing() -> None:
     names = {"utils", "util", "helpers", "helper", "common", "base", "manager", "misc"}
     assert not [name_of(path) for path in sources() if {path.stem, path.parent.name} & names]
+
+
+def test_the_page_has_every_layer_with_its_arrows() -> None:
+    rows = re.findall(r"^\| `(\w+)` \| ([\w, ]+) \|", PAGE, re.MULTILINE)
+    drawn = {name: set(arrows.split(", ")) - {"nothing"} for name, arrows in rows}
+    assert drawn == {name: arrows for name, arrows in MAY_IMPORT.items() if not name.startswith("__")}
+
+
+def test_every_file_that_the_page_names_is_there() -> None:
+    named = re.findall(r"`((?:[a-z_]+/)+(?:[\w.]+)?)`", PAGE)
+    assert len(named) > 20
+    assert not [
+        name for name in named if not any((base / name).exists() for base in (PACKAGE, ROOT, ROOT / "docs"))
+    ]
+
+
+def test_the_diagram_is_the_lifecycle() -> None:
+    drawn = set(re.findall(r"^    (\w+) --> (\w+): ", PAGE, re.MULTILINE))
+    possible = {
+        (before.state.value, after.state.value)
+        for service in SERVICES
+        for before in reachable(service)
+        for event in events_about(before)
+        if (after := advance(service, before, event, 0.0).status).state is not before.state
+    }
+    assert drawn == possible

@@ -1,13 +1,9 @@
 """One service, by every event in every state that can be reached, and by any long order of events.
 
-The first half walks through all reachable states, once: numbers that only grow (epochs, processes, times) are
-folded, so that there are finitely many. The second half lets hypothesis play without folding.
+The first half walks through all reachable states, once; the second lets hypothesis play.
 """
 
 from __future__ import annotations
-
-from collections.abc import Iterator
-from dataclasses import replace
 
 import pytest
 from hypothesis import settings
@@ -19,10 +15,7 @@ from devstack.core.service import (
     OCCUPIED_STATES,
     RUNNING_STATES,
     ExitStatus,
-    ProbeKind,
-    ReadinessProbe,
     RestartMode,
-    RestartPolicy,
     Service,
     ServiceState,
     ServiceStatus,
@@ -40,29 +33,16 @@ from devstack.core.service_events import (
     SetTimer,
     Spawn,
     Spawned,
-    StartDelayed,
     StartProbe,
     StartRequested,
     StopRequested,
     Terminate,
     TimerFired,
 )
+from tests.core.reachable import EXITS, SERVICES, WISHES, events_about, reachable
 
-SERVICES = [
-    Service("web", "run", "/", probes=probes, restart=RestartPolicy(mode, max=2))
-    for mode in RestartMode
-    for probes in ((ReadinessProbe(ProbeKind.ALIVE),), (ReadinessProbe(ProbeKind.TCP, 80, every=5.0),))
-]
 EACH_SERVICE = pytest.mark.parametrize(
     "service", SERVICES, ids=lambda service: f"{service.restart.mode}-{service.probes[0].kind}"
-)
-WISHES = (StartRequested(), StartDelayed(), StopRequested(), KillRequested())
-EXITS = (
-    ExitStatus(code=0),
-    ExitStatus(code=1),
-    ExitStatus(code=127),
-    ExitStatus(signal=9),
-    ExitStatus(error="no such folder"),
 )
 
 
@@ -151,44 +131,6 @@ def _whoever_waits_has_a_timer(service: Service, before: ServiceStatus, step: St
 
 
 # Every reachable state.
-
-
-def events_about(status: ServiceStatus) -> Iterator[Event]:
-    """Yield every event, of now, of the past and of a future that cannot be."""
-    yield from WISHES
-    for difference in (-1, 0, 1):
-        process, epoch = status.processes + difference, status.epoch + difference
-        yield Spawned(process, 7)
-        yield Cleared(epoch)
-        yield TimerFired(epoch)
-        for ok in (True, False):
-            yield ProbeAnswered(epoch, ok)
-        for exit_status in EXITS:
-            yield Exited(process, exit_status)
-
-
-def fold(status: ServiceStatus) -> ServiceStatus:
-    """Return the status with the numbers folded that have no end."""
-    return replace(
-        status,
-        epoch=5,
-        processes=min(status.processes, 2),
-        failures=min(status.failures, 3),
-        restart_times=(0.0,) * len(status.restart_times),
-    )
-
-
-def reachable(service: Service) -> frozenset[ServiceStatus]:
-    """Return every status, folded, to which any order of events leads."""
-    found: set[ServiceStatus] = set()
-    waiting = {fold(ServiceStatus())}
-    while waiting:
-        status = waiting.pop()
-        found.add(status)
-        for event in events_about(status):
-            steps = (advance(service, status, event, now) for now in (0.0, 1000.0))
-            waiting |= {fold(step.status) for step in steps} - found
-    return frozenset(found)
 
 
 @EACH_SERVICE
