@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from devstack.cli.contract_watch import ContractWatch
 from devstack.cli.launching import Prepared, claims_by_service
 from devstack.console.errors import wants_color
-from devstack.console.plain import terminal_size, terminal_width
+from devstack.console.plain import print_aside, terminal_size, terminal_width
 from devstack.console.wording import event_lines, own_prefix, prefixes
 from devstack.core.events import Event, ServiceChanged, StackReady, StackStopping
 from devstack.core.service import ServiceState
@@ -112,7 +112,10 @@ class ForegroundView:
     def _say(self, lines: tuple[str, ...] | list[str]) -> None:
         if self._supervisor is not None and lines:
             text = "".join(f"{self._prefix}{line}\n" for line in lines)
-            self._supervisor.output.note(text.encode("utf-8", "replace"))
+            if self._supervisor.output.is_shown:
+                self._supervisor.output.note(text.encode("utf-8", "replace"))
+            else:
+                print_aside("\n".join(lines))
 
     def _open_panel(self) -> None:
         if not self._is_terminal:

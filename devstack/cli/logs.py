@@ -58,7 +58,8 @@ def logs(
         printer = LogPrinter(known, as_json=json, no_color=globals_of(ctx).no_color)
         if follow:
             client.call("subscribe", {"output": True})
-        cursors = [LogCursor(logs_folder(folder), name, count) for name in chosen]
+        begin = count + 1 if follow else count  # a line without its end comes when it has ended
+        cursors = [LogCursor(logs_folder(folder), name, begin) for name in chosen]
         _show(printer, last_blocks(cursors, count, with_rest=not follow))
         if follow:
             _follow(client, cursors, printer)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import sys
 from collections.abc import Sequence
 from typing import TextIO
 
@@ -69,6 +71,13 @@ def terminal_size(stream: TextIO) -> tuple[int, int]:
     except OSError:  # a terminal that does not say how large it is, or was closed
         return 80, 24
     return size.columns or 80, size.lines or 24
+
+
+def print_aside(text: str) -> None:
+    """Print `text` to stderr, where stdout takes nothing any more; if that takes nothing either, so be it."""
+    with contextlib.suppress(OSError):
+        print_text(text, sys.stderr)
+        sys.stderr.flush()
 
 
 def print_text(text: str, stream: TextIO) -> None:

@@ -90,6 +90,6 @@ class LineBuffer:
 
         For a progress bar that goes on for hours without a newline. The carriage return stays.
         """
-        last = self._held.rfind(b"\r", 0, len(self._held) - 1)
+        last = self._held.rfind(b"\r", 0, len(self._held.rstrip(b"\r")))
         if last > 0:
             del self._held[:last]

@@ -19,7 +19,7 @@ _TELLTALES = (b"\x1b", b"\r", b"\x0e", b"\x0f", b"\x0b", b"\x0c", b"\x05", b"\xc
 _CONTROL = re.compile(
     rb"""(?P<line_end> \r+ (?=\n|\Z) ) | \r           # written for a terminal; back to the line's beginning
     | [\x05\x0b\x0c\x0e\x0f]                        # answerback, other line feeds, character sets
-    | \xc2[\x80-\x9f]                               # the eight-bit controls, in UTF-8
+    | \xc2\x9b [0-?]* [ -/]* [@-~]? | \xc2[\x80-\x9f] # the eight-bit controls, in UTF-8
     | \x1b\[ (?! [0-9;:]* m ) (?P<parameters>[0-?]*) [ -/]* (?P<final>[@-~])?  # CSI but for colours
     | \x1b\] [^\x07\x1b\n]* (?: \x07 | \x1b\\ )     # OSC
     | \x1b[PX^_] [^\x1b\n]* \x1b\\                  # DCS, SOS, PM, APC
@@ -28,7 +28,9 @@ _CONTROL = re.compile(
     re.VERBOSE,
 )
 _UNFINISHED = re.compile(
-    rb"(?:\r+|\xc2|\x1b(?:\[[0-?]*[ -/]*|\][^\x07\x1b\n]*\x1b?|[PX^_][^\x1b\n]*\x1b?|[ -/]*)?)\Z"
+    rb"""(?: \r+ | \xc2 (?: \x9b [0-?]* [ -/]* )?
+    | \x1b (?: \[ [0-?]* [ -/]* | \] [^\x07\x1b\n]* \x1b? | [PX^_] [^\x1b\n]* \x1b? | [ -/]* )? ) \Z""",
+    re.VERBOSE,
 )
 _ESCAPE = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b\n]*(?:\x07|\x1b\\)|[ -/]*[0-~])")
 _FAR = 100

@@ -7,7 +7,6 @@ with psutil. Figures of the kernel come with their source.
 from __future__ import annotations
 
 import os
-import select
 import signal
 import socket
 import sys
@@ -268,15 +267,6 @@ def unread_bytes(descriptor: int) -> int:
         return int.from_bytes(fcntl.ioctl(descriptor, termios.FIONREAD, b"\0\0\0\0"), sys.byteorder)
     except OSError:  # the other end was closed
         return 0
-
-
-def pipe_takes(descriptor: int, size: int) -> bool:
-    """Say whether a pipe takes `size` bytes now, whole and at once (pipe(7): up to PIPE_BUF)."""
-    if IS_WINDOWS or size > select.PIPE_BUF:
-        return False
-    poll = select.poll()
-    poll.register(descriptor, select.POLLOUT)
-    return poll.poll(0) == [(descriptor, select.POLLOUT)]
 
 
 def keep_descriptors_from_children() -> None:

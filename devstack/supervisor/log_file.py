@@ -115,7 +115,7 @@ class LogFile:
 
         A line that does not end for as long as a whole file is not waited for.
         """
-        if self.at_line_start or self._size >= 2 * self._limit:
+        if self.at_line_start or self._size + self._index_size >= 2 * self._limit:
             self._rotate()
             return buffers
         data = b"".join(buffers)

@@ -67,7 +67,7 @@ class Output:
         self._folder = folder
         self._log_limit = log_limit
         self._logs: dict[str, ServiceLog] = {}
-        self._pipes: set[ServicePipe] = set()
+        self._pipes: dict[ServicePipe, None] = {}  # in the order in which they were opened
         self._pipes_of: Counter[str] = Counter()
         self._added: Counter[ServicePipe] = Counter()  # bytes added to the screen while it was full
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -99,7 +99,7 @@ class Output:
         if len(self._logs) <= MANY_PIPES:
             system.enlarge_pipe(descriptor, PIPE_SIZE)
         pipe = ServicePipe(self, name, descriptor, watch)
-        self._pipes.add(pipe)
+        self._pipes[pipe] = None
         self._pipes_of[name] += 1
         if self._loop is not None:
             pipe.resume(self._loop)
@@ -118,6 +118,11 @@ class Output:
     def time(self) -> float:
         """Return the event loop's seconds, 0 before it runs."""
         return self._loop.time() if self._loop else 0.0
+
+    @property
+    def is_shown(self) -> bool:
+        """Say whether the screen is there and can be written."""
+        return not self._screen.is_gone and not self._screen.has_failed
 
     def note(self, text: bytes) -> None:
         """Show lines of devstack's own; `text` ends with a newline."""
@@ -155,7 +160,7 @@ class Output:
         self._logs[pipe.name].end(pipe, held, self.time())
         if held.held and self.display.is_shown:
             self.display.show_last(pipe, pipe.name, held.take())
-        self._pipes.discard(pipe)
+        self._pipes.pop(pipe, None)
         self._pipes_of[pipe.name] -= 1
 
     def _hold_back(self, pipe: ServicePipe, size: int) -> None:

@@ -71,11 +71,17 @@ class Screen:
         self._owner: ScreenOwner | None = None
         self._awaits_room = False
         self._error: OSError | None = None
+        self._has_told = False  # of the error, until there is none
 
     @property
     def is_gone(self) -> bool:
         """Say whether nobody looks at it, or ever will."""
         return self.flow is Flow.GONE
+
+    @property
+    def has_failed(self) -> bool:
+        """Say whether it could not be written when that was last tried."""
+        return self._error is not None
 
     @property
     def size(self) -> tuple[int, int]:
@@ -133,6 +139,7 @@ class Screen:
             self._fail(error)
             return 0
         self._error = None
+        self._has_told = False
         return written
 
     def _go_on_soon(self) -> None:
@@ -195,7 +202,7 @@ class Screen:
 
     def _fail(self, error: OSError) -> None:
         """Nobody reads any more, or the file cannot be written for now."""
-        is_first, self._error = self._error is None, error
+        self._error = error
         if error.errno in _GONE:
             self._let_go()
         else:
@@ -206,7 +213,8 @@ class Screen:
             self._loop.call_soon(self._owner.screen_gone)
             return
         self._loop.call_later(RETRY_AFTER, self._flush)
-        if is_first:
+        if not self._has_told:
+            self._has_told = True
             self._loop.call_soon(self._owner.screen_failed, error)
 
     def _let_go(self) -> None:

@@ -83,6 +83,7 @@ def test_who_never_ends_a_line_does_not_fill_the_memory() -> None:
         (b"10 %\r20 %\r30 %", b"\r30 %"),
         (b"10 %\r20 %\r", b"\r20 %\r"),
         (b"10 %\r", b"10 %\r"),
+        (b"10 %\r20 %\r\r", b"\r20 %\r\r"),
         (b"\r10 %", b"\r10 %"),
         (b"a prompt: ", b"a prompt: "),
         (b"", b""),

@@ -17,7 +17,7 @@ from pathlib import Path
 import psutil
 
 from benchmarks.lines import Tally, tally
-from tests.stack import DEADLINE, INTO_TERMINAL, Project, until
+from tests.stack import DEADLINE, INTO_TERMINAL, PAUSE, Project, until
 
 WRITER = Path(__file__).parent / "writer.py"
 READ_SIZE = 1 << 16
@@ -78,15 +78,16 @@ class Up:
 
     def until(self, pattern: str, deadline: float = DEADLINE) -> re.Match[str]:
         """Return the first match of `pattern` as soon as it is shown."""
-        found: list[re.Match[str] | None] = []
-
-        def _is_there() -> bool:
-            found.append(re.search(pattern, self.text, re.MULTILINE))
-            return found[-1] is not None
-
-        until(_is_there, f"{pattern!r} in {self.text[-2000:]!r}", deadline)
-        assert found[-1] is not None
-        return found[-1]
+        end = time.monotonic() + deadline
+        while True:
+            has_ended = self.process.poll() is not None
+            if has_ended:
+                self._reader.join(1.0)
+            if found := re.search(pattern, self.text, re.MULTILINE):
+                return found
+            assert not has_ended, f"it ended ({self.process.returncode}): {self.text[-2000:]}"
+            assert time.monotonic() < end, f"waited {deadline:g} s for {pattern!r}: {self.text[-2000:]!r}"
+            time.sleep(PAUSE)
 
     def until_shown(self, data: bytes, deadline: float = DEADLINE) -> None:
         until(lambda: data in self.shown, f"{data[:200]!r} in {bytes(self.shown[-2000:])!r}", deadline)

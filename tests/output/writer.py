@@ -75,6 +75,15 @@ def parts(*words: str) -> None:
             write(word.encode().decode("unicode_escape").encode("latin-1"))
 
 
+def progress(steps: str, every: str) -> None:
+    """Say `p`, then a progress bar of so many steps, one each so many seconds, without a newline ever."""
+    write(b"p\n")
+    for step in range(int(steps)):
+        write(f"\r step {step} {'=' * 60}".encode())
+        time.sleep(float(every))
+    time.sleep(600)
+
+
 def close_stdout(path: str) -> None:
     """Say so, close stdout and stderr, live on and touch the file `path`."""
     write(b"closing\n")
