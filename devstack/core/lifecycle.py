@@ -271,7 +271,7 @@ def _enter(status: ServiceStatus, state: ServiceState) -> ServiceStatus:
 
 def _spawn(status: ServiceStatus) -> Step:
     number = status.processes + 1
-    entered = replace(_enter(status, ServiceState.STARTING), processes=number, pid=None, exit=None)
+    entered = replace(_enter(status, ServiceState.STARTING), processes=number, exit=None)
     return Step(entered, (Spawn(number),))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import assert_never
@@ -92,8 +91,3 @@ SEED_TABLE = (
 def is_port(number: int) -> bool:
     """Say whether `number` can be a TCP port that a service listens on (RFC 6335, section 6)."""
     return FIRST_PORT <= number <= LAST_PORT
-
-
-def first_free(candidates: Iterable[int], taken: Container[int]) -> int | None:
-    """Return the first of `candidates` that is not in `taken`, or None."""
-    return next((port for port in candidates if port not in taken), None)

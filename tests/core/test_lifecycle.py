@@ -16,6 +16,7 @@ from devstack.core.service import (
     Service,
     ServiceState,
     ServiceStatus,
+    Stopped,
     StopPolicy,
 )
 from devstack.core.service_events import (
@@ -360,6 +361,7 @@ def test_the_daemon_of_a_one_shot_is_ended_with_the_next_wish(wish: Event) -> No
     life = Life().runs()
     life.crashes(0)
     assert life.hears(wish) == (Terminate(life.status.epoch), SetTimer(3.0, life.status.epoch))
+    assert life.status.stopped is Stopped.LEFT
     follows = life.cleared()
     assert follows == ((Spawn(2),) if wish == StartRequested() else ())
 

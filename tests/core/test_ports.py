@@ -11,7 +11,7 @@ from devstack.core.port_report import (
     PortState,
     any_busy,
 )
-from devstack.core.ports import SEED_TABLE, PortClaim, Protocol, first_free, is_port
+from devstack.core.ports import SEED_TABLE, PortClaim, Protocol, is_port
 from devstack.core.service import Service
 from devstack.core.stack import Stack
 
@@ -47,11 +47,6 @@ def test_a_claim_has_the_address_that_its_clients_use(
 
 def test_a_port_is_a_number_of_sixteen_bits_and_not_zero() -> None:
     assert [is_port(number) for number in (-1, 0, 1, 65535, 65536)] == [False, False, True, True, False]
-
-
-def test_the_first_free_is_the_first_that_nobody_has() -> None:
-    assert first_free(range(5000, 5005), {5000, 5001}) == 5002
-    assert first_free(range(5000, 5002), {5000, 5001}) is None
 
 
 def test_a_busy_port_has_the_reason_of_its_first_owner() -> None:
