@@ -65,8 +65,16 @@ class ContractWatch:
 
     def when_sound(self, say_ready: Callable[[], None]) -> None:
         """Call `say_ready` once a look from now on was good; then check all of the contract."""
+        if not self._claimants:
+            self._say_ready(say_ready)
+            return
         self._waiting.append(say_ready)
         self._look_within(0.0)
+
+    def _say_ready(self, say_ready: Callable[[], None]) -> None:
+        say_ready()
+        self._is_up = True
+        self._later(AFTER_READY, self._check_contract)
 
     def _look_within(self, seconds: float) -> None:
         import asyncio
@@ -97,9 +105,7 @@ class ContractWatch:
             return
         self._tell(found)
         for say_ready in waiting:
-            say_ready()
-            self._is_up = True
-            self._later(AFTER_READY, self._check_contract)
+            self._say_ready(say_ready)
         if self._wants_more or self._waiting:
             self._wants_more = False
             self._look_within(0.0 if self._waiting else GATHER)

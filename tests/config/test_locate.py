@@ -62,16 +62,16 @@ def test_a_work_trees_git_file_ends_the_search_too(tmp_path: Path) -> None:
 
 
 def test_the_search_looks_into_the_home_folder_and_ends_there(tmp_path: Path) -> None:
-    make(tmp_path, "Procfile", "home/me/work/")
-    assert find(tmp_path / "home/me/work", home=tmp_path / "home/me") is None
+    make(tmp_path, "Procfile", "home/me/shop/")
+    assert find(tmp_path / "home/me/shop", home=tmp_path / "home/me") is None
     make(tmp_path, "home/me/Procfile")
-    assert find(tmp_path / "home/me/work", home=tmp_path / "home/me") == str(tmp_path / "home/me")
+    assert find(tmp_path / "home/me/shop", home=tmp_path / "home/me") == str(tmp_path / "home/me")
 
 
 def test_a_link_to_the_home_folder_ends_the_search_as_well(tmp_path: Path) -> None:
-    make(tmp_path, "Procfile", "real/work/")
+    make(tmp_path, "Procfile", "real/shop/")
     (tmp_path / "link").symlink_to(tmp_path / "real")
-    assert find(tmp_path / "real/work", home=tmp_path / "link") is None
+    assert find(tmp_path / "real/shop", home=tmp_path / "link") is None
 
 
 @pytest.mark.skipif(ME is None, reason="this system knows no owners")
