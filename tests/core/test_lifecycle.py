@@ -136,6 +136,7 @@ def test_a_stop_terminates_and_ends_stopped() -> None:
     assert actions == (Terminate(life.status.epoch), SetTimer(3.0, life.status.epoch))
     life.exited(signal=15)
     assert life.state is ServiceState.STOPPING, "what it left may still live"
+    assert life.status.stopped is Stopped.ASKED
     life.cleared()
     assert life.state is ServiceState.STOPPED
 
@@ -372,6 +373,7 @@ def test_a_stop_while_a_one_shot_is_cleared_spares_its_daemon_no_more() -> None:
     old = Cleared(life.status.epoch)
     assert Terminate(life.status.epoch + 1) in life.hears(StopRequested())
     assert life.hears(old) == (), "the daemon may still live"
+    assert life.status.stopped is Stopped.ASKED
     assert life.state is ServiceState.STOPPING
     life.cleared()
     assert life.state is ServiceState.STOPPED

@@ -14,8 +14,10 @@ from devstack.core.service import (
     ReadinessProbe,
     RestartMode,
     RestartPolicy,
+    Service,
     ServiceState,
     ServiceStatus,
+    StopPolicy,
 )
 
 GOOD, BAD, KILLED = ExitStatus(code=0), ExitStatus(code=1), ExitStatus(signal=9)
@@ -72,6 +74,13 @@ def test_an_exit_is_one_number_as_in_a_shell(status: ExitStatus, code: int) -> N
 )
 def test_a_line_that_came_is_not_asked_for_again(probe: ReadinessProbe, is_repeated: bool) -> None:
     assert probe.is_repeated is is_repeated
+
+
+def test_the_policies_are_those_of_the_contract() -> None:
+    service = Service("web", "run", "/")
+    assert service.restart == RestartPolicy(RestartMode.ON_FAILURE, max=5, within=60.0)
+    assert service.stop == StopPolicy("TERM", grace=10.0)
+    assert ServiceStatus() == ServiceStatus(ServiceState.PENDING, wanted=False, epoch=0, processes=0)
 
 
 def test_a_restart_is_every_process_but_the_first() -> None:
