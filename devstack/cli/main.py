@@ -62,4 +62,4 @@ def _run_command(arguments: tuple[str, ...]) -> None:
     else:
         from devstack.cli.app import build_app, named_command
 
-        build_app(named_command(list(arguments)))()
+        build_app(named_command(list(arguments)))(prog_name="devstack")

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from devstack.config.stack import StackOptions
 
 
+MOST_INSTANCES = 1000
+
+
 def options_from(
     folder: str | None,
     *,
@@ -83,6 +86,8 @@ def _instances(text: str) -> tuple[str, int]:
     name, equals, count = text.partition("=")
     if not (name and equals and count.removeprefix("-").isdecimal() and count.isascii()):
         raise UsageError(f"--scale {text}: expected NAME=N", hint="for example --scale worker=2")
+    if len(count) > len(str(MOST_INSTANCES)) or int(count) > MOST_INSTANCES:
+        raise UsageError(f"--scale {text}: expected at most {MOST_INSTANCES}")
     return name, int(count)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from devstack.console.plain import print_text, terminal_width, wrapped
+from devstack.console.plain import print_text, printable, terminal_width, wrapped
 from devstack.errors import ConfigError, DevstackError
 
 RED, DIM, RESET = "\x1b[1;31m", "\x1b[2m", "\x1b[0m"
@@ -22,8 +22,10 @@ def error_text(error: DevstackError, *, color: bool, width: int | None = None) -
     """
     red, dim, reset = (RED, DIM, RESET) if color else ("", "", "")
     where = f"{error.location}: " if isinstance(error, ConfigError) and error.location else ""
-    lines = [_marked("error:", red, reset, wrapped(f"error: {where}{error.message}", width))]
-    lines += [_marked("→", dim, reset, wrapped(f"  → {line}", width)) for line in error.hint.splitlines()]
+    message = "\n".join(map(printable, f"error: {where}{error.message}".splitlines()))
+    hints = map(printable, error.hint.splitlines())
+    lines = [_marked("error:", red, reset, wrapped(message, width))]
+    lines += [_marked("→", dim, reset, wrapped(f"  → {hint}", width)) for hint in hints]
     return "\n".join(lines)
 
 
