@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from devstack.core.check_result import CheckResult
@@ -19,13 +20,24 @@ def error_annotations(results: Sequence[CheckResult]) -> str:
     )
 
 
-def step_summary(suite_name: str, results: Sequence[CheckResult]) -> str:
-    """Return the Markdown for GITHUB_STEP_SUMMARY: a table, what failed first."""
+def step_summary(suite_name: str, results: Sequence[CheckResult], first_cause: str = "") -> str:
+    """Return the Markdown for GITHUB_STEP_SUMMARY: a table, what failed first, and the lines of why."""
     failed = sum(not result.ok for result in results)
     verdict = f"{failed} of {len(results)} failed" if failed else f"all {len(results)} ok"
     rows = "".join(map(_row, sorted(results, key=lambda result: result.ok)))
     heading = f"### {_cell(suite_name)}: {verdict}"
-    return f"{heading}\n\n| | what | where | found | s |\n|---|---|---|---|---:|\n{rows}\n"
+    return (
+        f"{heading}\n\n| | what | where | found | s |\n|---|---|---|---|---:|\n{rows}\n{_block(first_cause)}"
+    )
+
+
+def _block(text: str) -> str:
+    """Return `text` as a code block that nothing in it ends: its fence is longer than any there."""
+    if not text:
+        return ""
+    fence = "`" * (max([2, *(len(run) for run in re.findall("`+", text))]) + 1)
+    plain = "".join(char for char in text if char.isprintable() or char == "\n")
+    return f"{fence}text\n{plain}\n{fence}\n"
 
 
 def _row(result: CheckResult) -> str:

@@ -19,10 +19,11 @@ from devstack.cli.options import (
     globals_of,
 )
 from devstack.cli.project import stack_options
-from devstack.errors import RunDirectoryError
+from devstack.errors import RunDirectoryError, UsageError
 
 if TYPE_CHECKING:
-    from devstack.core.check_result import CheckResult
+    from devstack.cli.smoke_parity import ParityRun
+    from devstack.cli.smoke_run import SmokeRun
 
 
 def smoke(
@@ -36,6 +37,9 @@ def smoke(
         str,
         typer.Option("--ports", metavar="plan|auto", help="auto: every claim on a free port for this run."),
     ] = "plan",
+    parity: Annotated[
+        bool, typer.Option("--parity", help="Run dev, then prod, and compare what both answer.")
+    ] = False,
     procfile: ProcfileOption = None,
     env_file: EnvFileOption = None,
     project: ProjectOption = None,
@@ -43,34 +47,41 @@ def smoke(
     version: VersionOption = False,
 ) -> None:
     """For CI: start, use every claim, stop, prove that all is gone."""
+    from devstack.cli.smoke_parity import ParityRun
     from devstack.cli.smoke_run import SmokeRun
     from devstack.console.check_results import show_results
+    from devstack.console.first_cause import show_first_cause
 
+    if parity and (mode or procfile):
+        raise UsageError("--parity compares dev with prod: it takes neither --mode nor --procfile")
     options = stack_options(ctx, mode=mode, procfile=procfile, env_file=env_file)
     plain = globals_of(ctx).no_color
-    run = SmokeRun(options, timeout=timeout, ports=ports, no_color=plain)
+    kind = ParityRun if parity else SmokeRun
+    run = kind(options, timeout=timeout, ports=ports, no_color=plain)
     try:
         code = run.run()
     finally:
         if run.results:
             show_results(run.results, no_color=plain)
-            _write_evidence(run.name, run.results, junit)
+            if run.first_cause:
+                show_first_cause(run.first_cause)
+            _write_evidence(run, junit)
     raise typer.Exit(code)
 
 
-def _write_evidence(name: str, results: list[CheckResult], junit: str | None) -> None:
+def _write_evidence(run: SmokeRun | ParityRun, junit: str | None) -> None:
     """Write JUnit where it is asked for, and what GitHub Actions reads where that runs us."""
     if junit is not None:
         from devstack.checks.junit import junit_xml
 
-        _write(junit, junit_xml(name, results), mode="w")
+        _write(junit, junit_xml(run.name, run.results, output=run.first_cause), mode="w")
     if os.environ.get("GITHUB_ACTIONS") == "true":
         from devstack.checks.annotations import error_annotations, step_summary
 
-        sys.stdout.write(error_annotations(results))
+        sys.stdout.write(error_annotations(run.results))
         summary = os.environ.get("GITHUB_STEP_SUMMARY")
         if summary:
-            _write(summary, step_summary(name, results), mode="a")
+            _write(summary, step_summary(run.name, run.results, run.first_cause), mode="a")
 
 
 def _write(path: str, text: str, *, mode: str) -> None:

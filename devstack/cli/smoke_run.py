@@ -6,12 +6,14 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from devstack.cli.smoke_cause import cause_of_failure, cause_of_preflight
 from devstack.core.check_result import CheckResult
 from devstack.core.events import Event, ServiceChanged, StackReady, StackStopping
 from devstack.core.service import UP_STATES
 from devstack.errors import DevstackError
 
 if TYPE_CHECKING:
+    from devstack.checks.parity import Answer, Request
     from devstack.cli.launching import Prepared
     from devstack.config.stack import StackOptions
     from devstack.core.stack import Stack
@@ -20,13 +22,21 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class SmokeRun:
-    """One smoke run: what is to be done, and what has been found so far."""
+    """One smoke run: what is to be done, and what has been found so far.
+
+    `requests` are to be asked for a comparison with another mode; `answers` has what came of them.
+    `first_cause` tells in lines what failed first, where anything did.
+    """
 
     options: StackOptions
     timeout: float
     ports: str
     no_color: bool
     name: str = "devstack smoke"
+    classname: str = "devstack.smoke"
+    requests: tuple[Request, ...] = ()
+    answers: dict[Request, Answer] = field(default_factory=dict)
+    first_cause: str = ""
     results: list[CheckResult] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
 
@@ -39,21 +49,26 @@ class SmokeRun:
             prepared = prepare(self.options, ports=self.ports, no_color=self.no_color)
         except DevstackError as error:
             self._note("preflight", ok=False, detail=error.message, began=began)
+            self.first_cause = cause_of_preflight(self.options, error)
             raise
         self.name = f"devstack smoke, mode {prepared.stack.mode}"
         self._note("preflight", ok=True, detail=f"{len(prepared.stack.claims)} ports free", began=began)
         if self._start(prepared):
             self._ask(prepared.stack)
             self._compare(prepared.stack)
+            self._find_cause(prepared.stack)
             self._stop(prepared.stack)
+        else:
+            self._find_cause(prepared.stack)
         self._prove(prepared.stack)
         return 0 if all(result.ok for result in self.results) else 1
 
     def _note(self, name: str, *, ok: bool, detail: str, began: float) -> None:
         seconds = round(time.monotonic() - began, 3)
-        self.results.append(CheckResult(name, "devstack.smoke", ok, detail, seconds))
+        self.results.append(CheckResult(name, self.classname, ok, detail, seconds))
 
     def _start(self, prepared: Prepared) -> bool:
+        from devstack.checks.contract import result_of
         from devstack.cli.detaching import run_detached
 
         began = time.monotonic()
@@ -63,6 +78,12 @@ class SmokeRun:
         mode = prepared.stack.mode
         self.results += [
             _start_result(service.name, mode, self.events) for service in prepared.stack.services
+        ]
+        self.results += [
+            result_of(finding, mode)
+            for event in self.events
+            if isinstance(event, StackStopping)
+            for finding in event.findings
         ]
         ready = next((event.seconds for event in self.events if isinstance(event, StackReady)), None)
         detail = f"all ready after {ready:.1f} s" if ready is not None else f"exit code {code}"
@@ -75,6 +96,16 @@ class SmokeRun:
         from devstack.checks.smoke import probe_claims
 
         self.results += asyncio.run(probe_claims(stack))
+        if self.requests:
+            from devstack.checks.parity import ask_all
+
+            self.answers = asyncio.run(ask_all(stack, self.requests))
+
+    def _find_cause(self, stack: Stack) -> None:
+        """Gather what tells why something failed, while it can be seen."""
+        failed = next((result for result in self.results if not result.ok), None)
+        if failed is not None:
+            self.first_cause = cause_of_failure(stack, self.events, failed)
 
     def _compare(self, stack: Stack) -> None:
         """Compare what the stack claims with what is; a listener that nobody declared fails here."""

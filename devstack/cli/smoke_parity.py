@@ -1,0 +1,54 @@
+"""`devstack smoke --parity`: a smoke run in dev, one in prod, and what both answer to the same requests."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from devstack.cli.smoke_run import SmokeRun
+
+if TYPE_CHECKING:
+    from devstack.config.stack import StackOptions
+    from devstack.core.check_result import CheckResult
+
+MODES = ("dev", "prod")
+
+
+@dataclass(slots=True)
+class ParityRun:
+    """Two smoke runs, one after the other, and the comparison."""
+
+    options: StackOptions
+    timeout: float
+    ports: str
+    no_color: bool
+    name: str = "devstack smoke --parity"
+    results: list[CheckResult] = field(default_factory=list)
+    first_cause: str = ""
+
+    def run(self) -> int:
+        """Return the exit code: 0 only if both runs are ok and answer alike."""
+        from devstack.checks.parity import compare, requests_for
+        from devstack.config.stack import load_stack
+
+        options = {mode: replace(self.options, mode=mode) for mode in MODES}
+        requests = requests_for([load_stack(options[mode]).stack for mode in MODES])
+        answers = {}
+        for mode in MODES:
+            run = SmokeRun(
+                options[mode],
+                timeout=self.timeout,
+                ports=self.ports,
+                no_color=self.no_color,
+                classname=f"devstack.{mode}.smoke",
+                requests=requests,
+            )
+            try:
+                run.run()
+            finally:
+                self.results += run.results
+                self.first_cause = self.first_cause or run.first_cause
+            answers[mode] = run.answers
+        if all(answers.values()):
+            self.results += compare(answers, requests)
+        return 0 if all(result.ok for result in self.results) else 1

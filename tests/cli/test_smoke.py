@@ -1,0 +1,151 @@
+"""`devstack smoke`: parity of dev and prod, and the first cause of a failure wherever CI looks for it."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cli.running import clean_environment, devstack, free_port
+
+SERVE = """
+import http.server, json, os, sys
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        body = json.dumps({"mode": os.environ["DEVSTACK_MODE"], "port": int(sys.argv[1]), "who": sys.argv[2]})
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body.encode())
+
+http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Iterator[Path]:
+    folder = tmp_path / "project"
+    folder.mkdir()
+    (folder / "serve.py").write_text(SERVE)
+    yield folder
+    devstack(folder, "down", "--timeout", "0")
+
+
+def serve(who: str) -> str:
+    return f'exec "{sys.executable}" -I serve.py $WEB_PORT {who}'
+
+
+def write(project: Path, dev: str, prod: str = "web: true", settings: str = "") -> None:
+    (project / "Procfile.dev").write_text(dev + "\n")
+    (project / "Procfile.prod").write_text(prod + "\n")
+    claim = f'ports = [{{ env = "WEB_PORT", default = {free_port()}, protocol = "http" }}]'
+    (project / "devstack.toml").write_text(f"[services.web]\n{claim}\n{settings}\n")
+
+
+def in_actions(project: Path, *arguments: str) -> tuple[subprocess.CompletedProcess[str], str]:
+    """Run devstack as a step of GitHub Actions; return what it did and the step's summary."""
+    summary = project / "summary.md"
+    environment = clean_environment() | {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(summary)}
+    done = subprocess.run(
+        [sys.executable, "-m", "devstack", *arguments],
+        cwd=project,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=90,
+        check=False,
+    )
+    return done, summary.read_text()
+
+
+def test_parity_of_modes_that_answer_alike_is_well(project: Path) -> None:
+    write(project, f"web: {serve('me')}", f"web: {serve('me')}")
+    done = devstack(project, "smoke", "--parity")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"ok +GET / +devstack\.parity .* 200, application/json, alike", done.stdout)
+    assert devstack(project, "status").returncode == 5
+
+
+def test_parity_shows_where_the_modes_differ(project: Path) -> None:
+    write(project, f"web: {serve('developer')}", f"web: {serve('customer')}")
+    done = devstack(project, "smoke", "--parity", "--junit", "out.xml")
+    assert done.returncode == 1
+    assert "1 difference: body.who: dev 'developer', prod 'customer'" in done.stdout
+    cases = ET.parse(project / "out.xml").iter("testcase")  # noqa: S314 - our own file
+    assert [case.get("name") for case in cases if case.find("failure") is not None] == ["GET /"]
+
+
+@pytest.mark.parametrize("option", [("--mode", "dev"), ("-f", "Procfile.dev")])
+def test_parity_takes_no_mode_of_its_own(project: Path, option: tuple[str, str]) -> None:
+    write(project, f"web: {serve('me')}")
+    done = devstack(project, "smoke", "--parity", *option)
+    assert done.returncode == 2
+    assert "--parity compares dev with prod" in done.stderr
+
+
+def test_the_first_cause_is_in_the_table_in_junit_and_in_the_step_summary(project: Path) -> None:
+    noisy = "seq -f 'line %g' 50; echo '``` no database'; exit 3"
+    write(
+        project,
+        f"web: {serve('me')}\nworker: {noisy}",
+        settings='[services.worker]\ndepends_on = ["web"]\nrestart = { mode = "never" }',
+    )
+    done, summary = in_actions(project, "smoke", "--junit", "out.xml")
+    assert done.returncode == 1
+    output = ET.parse(project / "out.xml").getroot().findtext("testsuite/system-out")  # noqa: S314
+    assert output is not None
+    for text in (done.stdout, output, summary):
+        cause = text[text.index("first cause: ") :]
+        assert re.match(r"first cause: worker: exit code 3, \d+\.\d s after the start", cause)
+        assert "its last 30 lines:" in cause
+        assert "  line 22\n" in cause
+        assert "  line 21\n" not in cause
+        assert re.search(r"\d+ +free +web +WEB_PORT", cause)
+        assert re.search(r"web +0\.\d\d s .*\n +worker .*never ready\n", cause)
+        assert "waited longest for " in cause
+    assert summary.rstrip().endswith("\n````")
+
+
+def test_a_taken_port_is_the_first_cause_with_its_owner(project: Path) -> None:
+    write(project, f"web: {serve('me')}")
+    port = _port(project)
+    code = f"import socket; s = socket.create_server(('127.0.0.1', {port})); print('up', flush=True); input()"
+    with subprocess.Popen(
+        [sys.executable, "-I", "-S", "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as owner:
+        assert owner.stdout is not None
+        assert owner.stdout.readline() == b"up\n"
+        done, summary = in_actions(project, "smoke")
+        owner.kill()
+    assert done.returncode == 3
+    for text in (done.stdout, summary):
+        cause = text[text.index("first cause: ") :]
+        assert f"port {port} (web) is taken" in cause
+        assert f"pid {owner.pid}" in cause
+
+
+def test_an_impostor_fails_the_smoke_run_and_is_its_first_cause(project: Path) -> None:
+    write(
+        project,
+        f"web: sleep 600 # $WEB_PORT\nthief: {serve('me')}",
+        settings="[services.thief]\nports = []\n",
+    )
+    with (project / "devstack.toml").open("a") as settings:
+        settings.write(f'env = {{ WEB_PORT = "{_port(project)}" }}\n')
+    done = devstack(project, "smoke", "--timeout", "20")
+    assert done.returncode == 1, done.stdout
+    assert re.search(r"FAILED +impostors \d+ +devstack\.dev\.web ", done.stdout)
+    assert re.search(r"first cause: web: thief listens on \d+, which web claims", done.stdout)
+
+
+def _port(project: Path) -> str:
+    found = re.search(r"default = (\d+)", (project / "devstack.toml").read_text())
+    assert found is not None
+    return found[1]
