@@ -137,6 +137,17 @@ def test_a_start_does_not_count_on_a_dependency_that_is_about_to_be_stopped() ->
     assert stack.ready("db") == ["api", "worker"]
 
 
+def test_a_start_does_not_count_on_a_dependency_that_is_to_end() -> None:
+    stack = Stack(service("db"), service("api", "db"), service("worker", "db")).is_up()
+    stack.stop("worker")
+    stack.ends("worker")
+    stack.stop("db", "api")
+    assert stack.start("worker") == []
+    stack.ends("api")
+    stack.ends("db")
+    assert stack.states == [STOPPED, STOPPED, PENDING]
+
+
 def test_a_start_does_not_count_on_a_one_shot_that_is_to_run_again() -> None:
     stack = Stack(service("migrate"), service("api", "migrate"))
     stack.start("migrate")
@@ -204,7 +215,9 @@ def test_one_that_crashes_while_it_waits_for_its_stop_is_not_started_again() -> 
 def test_the_daemon_of_one_that_ends_meanwhile_waits_its_turn() -> None:
     stack = Stack(service("db"), service("api", "db")).is_up()
     stack.stop()
-    assert stack.of("db", Exited(1, ExitStatus(code=0)))[0] == ("db", Terminate(3, spares_daemons=True))
+    actions = stack.of("db", Exited(1, ExitStatus(code=0)))
+    assert [action for _, action in actions if isinstance(action, Terminate)] == [Terminate(3, True)]
+    assert stack.state.statuses["db"].stopped is Stopped.EXITED
     stack.ends("api")
     assert stack.state.statuses["db"].stopped is Stopped.ASKED, "now nothing of it is spared"
 
