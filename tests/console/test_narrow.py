@@ -119,7 +119,8 @@ def test_an_error_is_wrapped_between_words_on_a_terminal_and_not_at_all_elsewher
 
 
 def test_an_error_with_a_name_that_is_no_text_can_be_said() -> None:
-    assert error_text(ConfigError("no", source="x\udcff\x1b", line=3), color=False) == r"error: x\udcff\x1b:3: no"
+    error = ConfigError("no", source="x\udcff\x1b", line=3)
+    assert error_text(error, color=False) == r"error: x\udcff\x1b:3: no"
 
 
 def test_a_long_first_message_is_cut_on_a_terminal_alone() -> None:
