@@ -11,6 +11,7 @@ from devstack.checks.attempts import Target, fetch, try_handshake
 from devstack.checks.parity_documents import (
     Surroundings,
     Tree,
+    content_type_words,
     differences,
     live_fields,
     read_document,
@@ -109,7 +110,7 @@ async def _ask(stack: Stack, request: Request) -> Answer | None:
         return Answer("no answer", [])
     kind = response.head.get("content-type") or ""
     text = response.body.decode("utf-8", "replace")
-    return Answer(f"{response.status}, {kind or 'no content type'}", read_document(text, kind, around))
+    return Answer(f"{response.status}, {content_type_words(kind)}", read_document(text, kind, around))
 
 
 def _claim_for(stack: Stack, request: Request) -> PortClaim | None:

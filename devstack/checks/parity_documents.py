@@ -22,6 +22,7 @@ _HTTP_TIME = re.compile(
 _PORT_FIELD = re.compile(r"(^|_|[a-z])port$", re.IGNORECASE)
 _NUMERIC = re.compile(r"[+-]?\d+(\.\d+)?")
 _MODE_WORDS = {"dev": ("dev", "development"), "prod": ("prod", "production")}
+_OLD_JAVASCRIPT = ("application/javascript", "application/x-javascript")
 _UNSEEN = ("script", "style", "link", "meta", "base", "noscript")
 _NEVER_CLOSED = ("link", "meta", "base")
 
@@ -48,6 +49,17 @@ def read_document(body: str, content_type: str, around: Surroundings) -> Tree:
     if kind == "text/html":
         return [_normal_text(line, around) for line in _visible_lines(body)]
     return _normal_text(body, around).splitlines()
+
+
+def content_type_words(content_type: str) -> str:
+    """Return a content type as it is compared: UTF-8 goes without saying, and JavaScript has one name.
+
+    text/javascript is the one that RFC 9239 leaves, section 6.
+    """
+    kind, *parameters = (part.strip().lower() for part in content_type.split(";"))
+    kind = "text/javascript" if kind in _OLD_JAVASCRIPT else kind
+    told = [one for one in parameters if one not in ("", "charset=utf-8", 'charset="utf-8"')]
+    return "; ".join([kind or "no content type", *told])
 
 
 def _normal_text(text: str, around: Surroundings) -> str:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from devstack.checks.parity import Answer, Request, ask_all, compare, requests_for
 from devstack.checks.parity_documents import (
     Surroundings,
+    content_type_words,
     differences,
     live_fields,
     read_document,
@@ -115,6 +117,21 @@ class TestDocuments:
         live = live_fields(one, other)
         trees = {"dev": without_live(one, live), "prod": without_live(other, live)}
         assert differences(trees) == []
+
+    @pytest.mark.parametrize(
+        ("one", "other"),
+        [
+            ("text/html", "text/html; charset=utf-8"),
+            ("text/html;charset=UTF-8", 'text/HTML; charset="utf-8"'),
+            ("application/javascript", "text/javascript; charset=utf-8"),
+        ],
+    )
+    def test_two_spellings_of_one_content_type_are_alike(self, one: str, other: str) -> None:
+        assert content_type_words(one) == content_type_words(other)
+
+    def test_another_type_or_charset_is_not(self) -> None:
+        kinds = ("text/html", "text/plain", "text/html; charset=latin-1", "")
+        assert len({content_type_words(kind) for kind in kinds}) == 4
 
 
 class TestLive:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.chromium import open_page
-from tests.node_project import EXAMPLE, answers, until
+from tests.node_project import EXAMPLE, answers, free_run, until
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -195,6 +195,61 @@ def test_smoke_passes_in_both_modes(project: Project) -> None:
         said = project.run(DEVSTACK, "smoke", "--mode", mode, "--ports", "auto", "--junit", f"{mode}.xml")
         assert " 0 failed" in said
         assert 'failures="0"' in (project.folder / f"{mode}.xml").read_text()
+
+
+def test_dev_and_prod_answer_alike(project: Project) -> None:
+    project.run("npm", "run", "build")
+    said = project.run(DEVSTACK, "smoke", "--parity", "--ports", "auto")
+    assert re.search(r"ok +GET / +devstack\.parity .* 200, text/html, alike", said)
+    assert re.search(r"ok +WebSocket /api/ws +devstack\.parity ", said)
+
+
+def test_up_names_vite_that_gave_way_to_a_stranger_and_stops(project: Project) -> None:
+    """Without strictPort Vite takes the next port, which is the trading socket's."""
+    config = project.folder / "vite.config.ts"
+    source = config.read_text()
+    page = free_run(4)
+    variables = {"FRONTEND_PORT": page, "WS_PORT": page + 1, "HMR_PORT": page + 2, "PORT": page + 3}
+    # The stranger comes between preflight and start, as a program that was slow to start would.
+    server = f"import http.server as h; h.test(h.SimpleHTTPRequestHandler, port={page}, bind='127.0.0.1')"
+    settings = project.folder / "devstack.toml"
+    procfile = (project.folder / "Procfile.dev").read_text()
+    config.write_text(source.replace("strictPort: true", "strictPort: false"))
+    try:
+        assert "strictPort: false" in config.read_text()
+        (project.folder / "Procfile.dev").write_text(
+            procfile.replace(
+                "frontend: ", "frontend: touch started; until test -e go; do sleep 0.02; done; exec "
+            )
+        )
+        settings.write_text(
+            '[services.frontend]\nready = { log = "ready in" }\n'
+            '[services.trading]\ndepends_on = ["frontend"]\n'
+        )
+        environment = clean_environment() | {name: str(port) for name, port in variables.items()}
+        with subprocess.Popen(
+            [DEVSTACK, "up"], cwd=project.folder, env=environment, text=True, stdout=subprocess.PIPE
+        ) as up:
+            until((project.folder / "started").exists, "frontend has started")
+            with subprocess.Popen(
+                [sys.executable, "-I", "-c", server], cwd=project.folder.parent, stderr=subprocess.DEVNULL
+            ) as stranger:
+                until(lambda: answers(page), "the stranger listens")
+                (project.folder / "go").touch()
+                said, _ = up.communicate(timeout=60)
+                stranger.kill()
+    finally:
+        config.write_text(source)
+        (project.folder / "Procfile.dev").write_text(procfile)
+        for name in ("devstack.toml", "started", "go"):
+            (project.folder / name).unlink(missing_ok=True)
+    assert up.returncode == 1, said
+    assert f"frontend listens on {page + 1}, which trading claims: vite (pid " in said
+    assert f"its own port {page} is held by " in said
+    assert f"(pid {stranger.pid}" in said
+    assert "strictPort: true" in said
+    assert "devstack | ready in" not in said
+    assert project.processes() == []
 
 
 def test_smoke_fails_when_hot_reload_is_open_to_the_network(project: Project) -> None:
