@@ -47,6 +47,11 @@ def until(condition: Callable[[], object], what: str, deadline: float = DEADLINE
         time.sleep(PAUSE)
 
 
+def pause(seconds: float) -> None:
+    """Let time pass, where time itself is what a test is about."""
+    time.sleep(seconds)
+
+
 def is_free(port: int) -> bool:
     """Say whether a server could listen on `port` of loopback now."""
     with socket.socket() as trial:
@@ -218,6 +223,8 @@ class Project:
             stderr=theirs,
         )
         os.close(theirs)
+        command = psutil.Process(process.pid).cmdline
+        until(lambda: INTO_TERMINAL not in command(), "it to have its terminal")
         return self._keep(Running(process, ours))
 
     def _keep(self, running: Running) -> Running:

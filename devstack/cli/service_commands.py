@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Annotated
 
 import typer
@@ -26,6 +27,7 @@ def ask_for(ctx: typer.Context, method: str, services: list[str], timeout: float
     from devstack.supervisor.control_client import ANSWER_WITHIN, connect
     from devstack.supervisor.messages import decode_trouble
 
+    began = time.monotonic()
     with connect(run_folder_project(ctx)) as client:
         answer = client.call(
             method, {"services": services, "timeout": timeout}, within=timeout + ANSWER_WITHIN
@@ -36,5 +38,6 @@ def ask_for(ctx: typer.Context, method: str, services: list[str], timeout: float
         pid = f"pid {service['pid']}" if runs else ""
         typer.echo(" ".join(filter(None, (service["name"], service["state"], ports, pid))))
     if answer["troubles"]:
-        lines = [line for one in answer["troubles"] for line in trouble_lines(decode_trouble(one), timeout)]
+        elapsed = time.monotonic() - began
+        lines = [line for one in answer["troubles"] for line in trouble_lines(decode_trouble(one), elapsed)]
         raise ServiceError(lines[0], hint="\n".join(lines[1:]))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from devstack.core.events import Cause, StackStopped
 from devstack.core.orchestration import RestartWanted, StartWanted, StopWanted
-from devstack.core.service import ENDED_STATES, ServiceState, ServiceStatus
+from devstack.core.service import ENDED_STATES, UP_STATES, ServiceState, ServiceStatus
 from devstack.supervisor.messages import encode
 from devstack.supervisor.troubles import trouble_of
 
@@ -23,7 +23,8 @@ INVALID_PARAMETERS = -32602
 STOPPING = -32002
 LONGEST_WAIT = 1e9
 DEFAULT_WAIT = 60.0
-_SETTLED = frozenset({ServiceState.READY, ServiceState.EXITED, ServiceState.FAILED})
+_THROUGH = UP_STATES | {ServiceState.FAILED, ServiceState.STOPPED}
+"""States in which a start has come to an end; STOPPED: somebody has stopped it again meanwhile."""
 
 
 class RpcError(Exception):
@@ -70,27 +71,43 @@ def _service(supervisor: Supervisor, name: str) -> dict[str, Any]:
 
 async def start(client: Client, parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Start services, and what they depend on; answer when they are up, or cannot be."""
-    names = _chosen(client.supervisor, parameters)
-    client.supervisor.post(StartWanted(_needed(client.supervisor, names)))
-    return await _settle(client.supervisor, names, parameters, lambda _, now: now.state in _SETTLED)
+    supervisor = client.supervisor
+    names = _chosen(supervisor, parameters)
+    supervisor.post(StartWanted(_needed(supervisor, names)))
+
+    def _is_through(name: str, now: ServiceStatus) -> bool:
+        return now.state in _THROUGH or _waits_in_vain(supervisor, name)
+
+    return await _settle(supervisor, names, parameters, _is_through, UP_STATES)
 
 
 async def restart(client: Client, parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Restart services; answer when the new processes are up, or cannot be."""
     supervisor = client.supervisor
     names = _chosen(supervisor, parameters)
-    before = {name: supervisor.state.statuses[name].epoch for name in names}
+    before = {name: supervisor.state.statuses[name].processes for name in names}
     supervisor.post(RestartWanted(names))
-    return await _settle(
-        supervisor, names, parameters, lambda name, now: now.epoch > before[name] and now.state in _SETTLED
-    )
+
+    def _is_through(name: str, now: ServiceStatus) -> bool:
+        if now.processes > before[name]:
+            return now.state in _THROUGH
+        return now.state is ServiceState.STOPPED or _waits_in_vain(supervisor, name)
+
+    return await _settle(supervisor, names, parameters, _is_through, UP_STATES)
 
 
 async def stop(client: Client, parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Stop services; answer when nothing of them lives."""
-    names = _chosen(client.supervisor, parameters)
-    client.supervisor.post(StopWanted(names))
-    return await _settle(client.supervisor, names, parameters, lambda _, now: now.state in ENDED_STATES)
+    supervisor = client.supervisor
+    names = _chosen(supervisor, parameters)
+    before = {name: supervisor.state.statuses[name].processes for name in names}
+    supervisor.post(StopWanted(names))
+
+    def _is_through(name: str, now: ServiceStatus) -> bool:
+        # A new process: somebody has started it again meanwhile, when nothing of the old one lived.
+        return now.state in ENDED_STATES or now.processes > before[name]
+
+    return await _settle(supervisor, names, parameters, _is_through, frozenset(ServiceState))
 
 
 async def down(client: Client, parameters: Mapping[str, Any]) -> dict[str, Any]:
@@ -201,35 +218,44 @@ def _is_down(supervisor: Supervisor, name: str) -> bool:
     )
 
 
+def _waits_in_vain(supervisor: Supervisor, name: str) -> bool:
+    """Say whether `name` waits for a dependency that nobody is about to bring up."""
+    statuses, services = supervisor.state.statuses, supervisor.runners
+    needs = [need for need in services[name].service.depends_on if need in statuses]
+    return statuses[name].state is ServiceState.PENDING and any(
+        statuses[need].state in (ServiceState.FAILED, ServiceState.STOPPED)
+        or _waits_in_vain(supervisor, need)
+        for need in needs
+    )
+
+
 async def _settle(
     supervisor: Supervisor,
     names: tuple[str, ...],
     parameters: Mapping[str, Any],
-    has_settled: Callable[[str, ServiceStatus], bool],
+    is_through: Callable[[str, ServiceStatus], bool],
+    good: frozenset[ServiceState],
 ) -> dict[str, Any]:
-    """Wait until every service has settled, `timeout` seconds at most, and say what became of each."""
+    """Wait until every service is through, `timeout` seconds at most, and say what became of each.
+
+    Who is not through then, or in none of the `good` states, is in trouble.
+    """
     timeout = _seconds(parameters, "timeout")
 
-    def _all_settled() -> bool:
-        return all(has_settled(name, supervisor.state.statuses[name]) for name in names)
+    def _late() -> tuple[str, ...]:
+        return tuple(name for name in names if not is_through(name, supervisor.state.statuses[name]))
 
     await supervisor.waiters.until(
-        lambda: supervisor.is_stopping or _all_settled(), DEFAULT_WAIT if timeout is None else timeout
+        lambda: supervisor.is_stopping or not _late(), DEFAULT_WAIT if timeout is None else timeout
     )
     if supervisor.is_stopping:
         raise RpcError(STOPPING, "the stack is being stopped")
-    statuses = supervisor.state.statuses
-    troubled = tuple(
-        name for name in names if not has_settled(name, statuses[name]) or _has_failed(statuses[name])
-    )
+    late = _late()
+    bad = [name for name in names if name in late or supervisor.state.statuses[name].state not in good]
     return {
         "services": [_service(supervisor, name) for name in names],
-        "troubles": [encode_trouble(supervisor, name) for name in troubled],
+        "troubles": [encode_trouble(supervisor, name) for name in bad],
     }
-
-
-def _has_failed(status: ServiceStatus) -> bool:
-    return status.state is ServiceState.FAILED
 
 
 def encode_trouble(supervisor: Supervisor, name: str) -> dict[str, Any]:

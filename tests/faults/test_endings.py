@@ -13,7 +13,7 @@ import pytest
 from devstack.supervisor.guardian import GRACE
 from devstack.supervisor.signals import ONCE_MORE_AFTER
 from tests.raw_servers import free_port
-from tests.stack import Project, Running, child, is_free, until
+from tests.stack import Project, Running, child, is_free, pause, until
 
 LISTENER = """
 import os, signal, socket, time
@@ -106,17 +106,12 @@ def test_ctrl_c_twice_ends_at_once_whatever_the_grace(project: Project) -> None:
     up.until_said("ready in")
     up.type(b"\x03")
     up.until_said("stopping (SIGINT)")
-    until_a_second_wish_counts()
+    pause(1.5 * ONCE_MORE_AFTER)
     began = time.monotonic()
     up.type(b"\x03")
     assert up.wait() == 128 + signal.SIGINT
     assert time.monotonic() - began < SETTLING
     project.assert_nothing_is_left()
-
-
-def until_a_second_wish_counts() -> None:
-    since = time.monotonic()
-    until(lambda: time.monotonic() - since > 1.5 * ONCE_MORE_AFTER, "some time to pass")
 
 
 def test_a_signal_that_a_wrapper_sends_on_is_no_second_one(project: Project) -> None:
