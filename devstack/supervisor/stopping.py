@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from devstack.core.events import ServiceChanged, StackStopped, StillStopping
-from devstack.core.service import ENDED_STATES
+from devstack.core.service import ENDED_STATES, Stopped
 from devstack.errors import AlreadyRunningError, ControlError, RunDirectoryError
 from devstack.machine import system
 from devstack.machine.system import ProcessRow
@@ -112,7 +112,8 @@ def _ask_to_stop(client: ControlClient, record: Record, grace: float | None, say
         match decode(message.get("params", {})):
             case ServiceChanged(name, status) if status.state in ENDED_STATES and name not in ended:
                 ended.append(name)
-                say(f"{name} stopped")
+                if status.stopped is not Stopped.LEFT:  # that one had ended long before
+                    say(f"{name} stopped")
             case StillStopping(waits_on, kill_in):
                 waited = ", ".join(f"{name} (pid {' '.join(map(str, p))})" for name, p in waits_on.items())
                 say(f"waiting for {waited}; killed in {kill_in:.0f} s")
@@ -155,7 +156,8 @@ def end_dead_run(record: Record, grace: float | None, say: Say) -> StopOutcome:
         _forget(record, say)
     count = len(outcome.ended)
     left = tuple(row.pid for row in outcome.left)
-    return StopOutcome(f"{count} leftover process{'es' if count != 1 else ''}", left, _ports(record))
+    what = f"{count} leftover process{'es' if count != 1 else ''}" if count else "nothing, for all had ended"
+    return StopOutcome(what, left, _ports(record))
 
 
 def _forget(record: Record, say: Say) -> None:
