@@ -398,7 +398,10 @@ os.setgid(65534); os.setuid(65534)
 peer = socket.socket(socket.AF_UNIX)
 try:
     peer.connect("control.sock")
-    peer.sendall(b'{"jsonrpc": "2.0", "id": 1, "method": "down"}\\n')
+    try:
+        peer.sendall(b'{"jsonrpc": "2.0", "id": 1, "method": "down"}\\n')
+    except BrokenPipeError:
+        pass  # it has hung up already; what it said before can still be read
     print(peer.recv(65536).decode())
 except OSError as error:
     print(type(error).__name__)
