@@ -44,6 +44,11 @@ def test_restarts_count_from_the_first_start() -> None:
     assert critical_path(events, {"api": ()}) == (Wait("api", 0, 3, True),)
 
 
+def test_what_concerns_no_service_of_the_stack_makes_no_path() -> None:
+    events = [*up("api", 0, 1), StackReady(1), *up("stranger", 1, 5)]
+    assert critical_path(events, {"api": ()}) == (Wait("api", 0, 1, True),)
+
+
 def test_a_stack_that_never_started_has_no_path() -> None:
     assert critical_path([], {"api": ()}) == ()
 
