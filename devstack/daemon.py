@@ -13,7 +13,7 @@ import os
 import pickle
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 from devstack.core.events import Cause, Event, StackReady
@@ -114,6 +114,7 @@ def _run(order: Order, report: _Report) -> int:
     record.sign_lock(order.stack.project, order.lock)
     journal = _open_journal(order.stack.project)
     first = start_first(order.stack, color=False)
+    report.say({"type": "guardian", **asdict(first.guard.guardian.id)})
     try:
         from devstack.supervisor.supervisor import Supervisor
 

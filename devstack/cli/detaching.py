@@ -21,10 +21,10 @@ from devstack.console.panel import Panel
 from devstack.console.plain import terminal_size, terminal_width
 from devstack.console.wording import event_lines, own_prefix
 from devstack.core.events import Event, ServiceChanged, StackReady, StackStopping
-from devstack.errors import ControlError, DevstackError
+from devstack.errors import ControlError, DevstackError, ServiceError
+from devstack.machine.system import ProcessId
 from devstack.supervisor.messages import decode
-from devstack.supervisor.record import Record, read_record
-from devstack.supervisor.stale import wait_for_guardian
+from devstack.supervisor.stale import wait_until_gone
 
 if TYPE_CHECKING:
     from devstack.core.findings import Finding
@@ -55,9 +55,10 @@ def run_detached(
     signal.pthread_sigmask(signal.SIG_SETMASK, held_before)
     watch = DetachedWatch(prepared.stack, daemon)
     is_up = False
-    record: Record | None = None
+    guardian: ProcessId | None = None
     for message in _messages(reports, view):
-        record = record or read_record(prepared.stack.project)
+        if message["type"] == "guardian":
+            guardian = ProcessId(message["pid"], message["started"])
         if message["type"] == "error":
             view.close()
             show_error(DevstackError(message["message"], hint=message["hint"]), no_color=no_color)
@@ -79,14 +80,19 @@ def run_detached(
         # The daemon lives on without us; nobody is to complain that it was not waited for.
         daemon.returncode = 0
         return 0
-    code = daemon.wait()
-    if code < 0:
-        if record is not None:
-            wait_for_guardian(record)
-        raise ControlError(f"the supervisor was ended by signal {-code} before the stack was ready")
-    if record is None:
-        raise ControlError(f"the supervisor ended, exit code {code}, before it had started anything")
+    code = _code_of_failure(daemon, guardian)
     return 128 + stop.heard if stop.heard else code
+
+
+def _code_of_failure(daemon: subprocess.Popen[bytes], guardian: ProcessId | None) -> int:
+    """Return the exit code of a stack that did not come up, when it is gone. Raises ControlError."""
+    code = daemon.wait()
+    if guardian is None:
+        raise ControlError(f"the supervisor ended, exit code {code}, before it had started anything")
+    wait_until_gone(guardian)
+    if code < 0:
+        raise ControlError(f"the supervisor was ended by signal {-code} before the stack was ready")
+    return code or ServiceError.exit_code  # 0: somebody has stopped it meanwhile
 
 
 def _start_daemon(prepared: Prepared, timeout: float) -> tuple[subprocess.Popen[bytes], int]:

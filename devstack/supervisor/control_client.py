@@ -61,8 +61,8 @@ class ControlClient:
         return self._id
 
     def greet(self) -> bool:
-        """Say whether the supervisor answers, and speaks the protocol that we speak."""
-        protocol: int = self.call("hello")["protocol"]
+        """Say whether the supervisor speaks the protocol that we speak. Raises ControlError."""
+        protocol: int = self.call("hello", within=CONNECT_TIMEOUT)["protocol"]
         return protocol == PROTOCOL
 
     def call(

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 from devstack.machine.process_tree import Marks, is_alive
-from devstack.machine.system import ProcessRow
+from devstack.machine.system import ProcessId, ProcessRow
 from devstack.supervisor.guardian import GRACE
 from devstack.supervisor.leftovers import KILL_FOR, Ended, end_leftovers
 from devstack.supervisor.record import Record
@@ -35,21 +35,22 @@ def end_run(
 
 def wait_for_guardian(record: Record) -> bool:
     """Wait until the run's guardian is gone too; it has its own grace. Say whether it is."""
-    deadline = time.monotonic() + GRACE + KILL_FOR + 1.0
-    pause = 0.002
-    while record.guardian is not None and is_alive(record.guardian):
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(pause)
-        pause = min(pause * 1.5, 0.05)
-    return True
+    return record.guardian is None or wait_until_gone(record.guardian)
 
 
 def wait_for_supervisor(record: Record, seconds: float) -> bool:
     """Wait until the run's supervisor is gone, so many seconds at most; say whether it is."""
+    return wait_until_gone(record.supervisor, seconds)
+
+
+def wait_until_gone(process: ProcessId, seconds: float = GRACE + KILL_FOR + 1.0) -> bool:
+    """Wait until `process` is gone, so many seconds at most; say whether it is.
+
+    By default as long as a guardian's work may take.
+    """
     deadline = time.monotonic() + seconds
     pause = 0.002
-    while is_alive(record.supervisor):
+    while is_alive(process):
         if time.monotonic() > deadline:
             return False
         time.sleep(pause)

@@ -1,0 +1,154 @@
+"""`devstack down` as a person and a script meet it: what it stops, on whom it waits, what it says of it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.machine.strangers import quiet_port, stranger
+from tests.stack import Project, child, project_in
+
+SHARING = """
+import os, socket, sys
+server = socket.socket()
+server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+server.bind(("127.0.0.1", int(os.environ["PORT"])))
+server.listen()
+print("up", flush=True)
+while True:
+    server.accept()[0].close()
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Iterator[Project]:
+    with project_in(tmp_path) as found:
+        yield found
+
+
+def test_it_names_every_service_that_it_stopped(project: Project) -> None:
+    project.stack({"one": child("calm"), "two": child("calm")})
+    project.up_detached()
+    done = project.run("down")
+    assert done.returncode == 0
+    assert sorted(done.stdout.splitlines()) == [
+        "one stopped",
+        "stopped the stack (2 services, mode dev); nothing is left running",
+        "two stopped",
+    ]
+
+
+def test_it_says_on_whom_it_waits(project: Project) -> None:
+    project.stack({"one": child("deaf"), "two": child("calm")}, grace("one", 2))
+    pid = project.up_detached().services[0].process
+    assert pid is not None
+    done = project.run("down")
+    assert f"waiting for one (pid {pid.pid}); killed in 1 s" in done.stdout
+    assert done.returncode == 0
+    project.assert_nothing_is_left()
+
+
+def grace(name: str, seconds: float) -> str:
+    return f'[services.{name}]\nports = []\nready = {{ log = "^up" }}\nstop = {{ grace = {seconds} }}\n'
+
+
+def test_its_timeout_replaces_every_grace(project: Project) -> None:
+    project.stack({"one": child("deaf"), "two": child("session")}, grace("one", 100) + grace("two", 100))
+    project.up_detached()
+    began = time.monotonic()
+    assert project.run("down", "--timeout", "0.3").returncode == 0
+    assert 0.3 < time.monotonic() - began < 6
+    project.assert_nothing_is_left()
+
+
+def test_with_no_time_at_all_it_kills_at_once(project: Project) -> None:
+    project.stack({"one": child("finishes"), "two": child("empty_orphan")}, grace("one", 100))
+    project.up_detached()
+    began = time.monotonic()
+    assert project.run("down", "--timeout", "0").returncode == 0
+    assert time.monotonic() - began < 4
+    assert "goodbye" not in project.log("one")
+    project.assert_nothing_is_left()
+
+
+def test_of_a_killed_supervisor_it_names_what_it_ended(project: Project) -> None:
+    project.stack({"one": child("calm"), "two": child("session")})
+    record = project.up_detached()
+    assert record.guardian is not None
+    for number in (signal.SIGSTOP, signal.SIGKILL):
+        for pid in (record.supervisor.pid, record.guardian.pid):
+            os.kill(pid, number)
+    done = project.run("down", "--timeout", "0.5")
+    assert done.returncode == 0
+    assert f"the supervisor (pid {record.supervisor.pid}) is dead; looking for what it left" in done.stdout
+    for service in record.services:
+        assert service.process is not None
+        assert f"ended {service.name} (pid {service.process.pid})" in done.stdout
+    assert "stopped 3 leftover processes; nothing is left running" in done.stdout
+    project.assert_nothing_is_left()
+
+
+def test_a_supervisor_that_is_stuck_is_ended_without_its_help(project: Project) -> None:
+    project.stack({"one": child("calm"), "two": child("session")})
+    record = project.up_detached()
+    os.kill(record.supervisor.pid, signal.SIGSTOP)
+    done = project.run("down", "--timeout", "0.5")
+    assert done.returncode == 0, done.stderr
+    assert "has not answered for 5 s; ending it without its help" in done.stdout
+    project.assert_nothing_is_left()
+
+
+def test_a_guardian_that_is_stuck_holds_up_nobody(project: Project) -> None:
+    project.stack({"one": child("calm")})
+    record = project.up_detached()
+    assert record.guardian is not None
+    os.kill(record.guardian.pid, signal.SIGSTOP)
+    began = time.monotonic()
+    assert project.run("down").returncode == 0
+    assert time.monotonic() - began < 5
+    project.assert_nothing_is_left()
+
+
+def test_a_port_that_is_still_held_after_it_is_3_with_who_holds_it(project: Project) -> None:
+    port = quiet_port()
+    command = project.script("sharing.py", SHARING)
+    claim = f'ports = [{{ env = "PORT", default = {port}, protocol = "tcp" }}]'
+    project.stack({"api": command}, f'[services.api]\n{claim}\nready = {{ log = "^up" }}\n')
+    project.up_detached()
+    with stranger(port=port, ways=["reuse"]) as other:
+        done = project.run("down")
+    assert done.returncode == 3
+    assert f"port {port}" in done.stderr
+    assert f"pid {other.pid}" in done.stderr
+    project.assert_nothing_is_left()
+
+
+def test_nothing_running_is_no_error(project: Project) -> None:
+    project.stack({"one": child("calm")})
+    done = project.run("down")
+    assert (done.returncode, done.stdout) == (0, f"nothing is running in {project.folder}\n")
+
+
+def test_it_reads_no_file_but_the_record(project: Project) -> None:
+    project.stack({"one": child("calm")})
+    project.up_detached()
+    (project.folder / "Procfile.dev").write_text("no longer a Procfile\n")
+    (project.folder / "devstack.toml").write_text("[[[")
+    (project.folder / ".env").write_bytes(b"\xff='\n")
+    assert project.run("down", DEVSTACK_MODE="/").returncode == 0
+    project.assert_nothing_is_left()
+
+
+def test_during_a_detached_start_it_stops_the_start_which_has_failed(project: Project) -> None:
+    project.stack({"one": child("session"), "never": "sleep 1000"})
+    up = project.start("up", "-d")
+    project.until_logged("one", "up")
+    assert project.run("down").returncode == 0
+    assert up.wait() == 1
+    assert "stopping (devstack down)" in up.text
+    project.assert_nothing_is_left()
