@@ -105,12 +105,15 @@ def main() -> None:
     except DevstackError as error:
         report.say({"type": "error", "message": error.message, "hint": error.hint, "code": error.exit_code})
         code = error.exit_code
+    except Exception:  # noqa: BLE001 - nobody is above us
+        report.say({"type": "error", "message": _traceback(), "hint": "", "code": 1})
+        code = 1
     report.close()
     os._exit(code)
 
 
 def _run(order: Order, report: _Report) -> int:
-    """Run the stack to its end; an error of our own is told to both who listen."""
+    """Run the stack to its end. What raises leaves nothing running."""
     record.sign_lock(order.stack.project, order.lock)
     journal = _open_journal(order.stack.project)
     first = start_first(order.stack, color=False)
@@ -125,14 +128,10 @@ def _run(order: Order, report: _Report) -> int:
         import asyncio
 
         return asyncio.run(_supervise(supervisor, report))
-    except DevstackError:
-        raise
-    except Exception:  # noqa: BLE001 - nobody is above us
+    except Exception:
         first.abandon()
-        message = {"type": "error", "message": _traceback(), "hint": "", "code": 1}
-        journal.say(message)
-        report.say(message)
-        return 1
+        journal.say({"type": "error", "message": _traceback()})
+        raise
 
 
 def _open_journal(project: str) -> _Journal:

@@ -217,6 +217,23 @@ def become_subreaper() -> bool:
     return bool(ctypes.CDLL(None).prctl(pr_set_child_subreaper, 1, 0, 0, 0) == 0)
 
 
+def allow_descriptors(count: int) -> int:
+    """Let this process have `count` files open, as far as the system allows; return how many it may have."""
+    if IS_WINDOWS:
+        return count
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft >= count:
+        return count
+    allowed = count if hard == resource.RLIM_INFINITY else min(count, hard)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(allowed, soft), hard))
+    except (ValueError, OSError):  # macOS refuses more than its own limit, whatever the hard one says
+        return soft
+    return max(allowed, soft)
+
+
 def has_children() -> bool:
     """Say whether this process has any child, living or ended: who became us by exec(2) left them to us."""
     if IS_WINDOWS:
@@ -298,6 +315,23 @@ def lock_file(descriptor: int) -> bool:
     except (BlockingIOError, PermissionError):
         return False
     return True
+
+
+def holder_of_removed(path: str) -> ProcessId | None:
+    """Return the process that has the file open which was at `path` before it was removed, None if unknown.
+
+    Linux says so of this user's processes (proc(5), /proc/PID/fd).
+    """
+    if not IS_LINUX:
+        return None
+    for pid in _list_pids():
+        try:
+            files = {os.readlink(f"/proc/{pid}/fd/{name}") for name in os.listdir(f"/proc/{pid}/fd")}
+        except OSError:  # another user's, or it has ended
+            continue
+        if f"{path} (deleted)" in files:
+            return identify(pid)
+    return None
 
 
 def user_id() -> int | None:

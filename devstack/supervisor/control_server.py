@@ -19,13 +19,13 @@ from devstack.machine import system
 from devstack.supervisor import record as run_record
 from devstack.supervisor.control_methods import METHODS, PROTOCOL, RpcError
 from devstack.supervisor.messages import encode
+from devstack.supervisor.run_options import MOST_CLIENTS
 
 if TYPE_CHECKING:
     from devstack.supervisor.supervisor import Supervisor
 
 LONGEST_REQUEST = 64 * 1024
 LONGEST_QUEUE = 1024 * 1024
-MOST_CLIENTS = 256
 GROWTH_EVERY = 0.02
 
 MOST_REQUESTS = 64

@@ -13,13 +13,19 @@ from dataclasses import dataclass
 
 from devstack.core.service import Service
 from devstack.core.stack import Stack
+from devstack.errors import DevstackError
 from devstack.machine import system
 from devstack.machine.process_tree import COOKIE, Marks
 from devstack.supervisor import record as run_record
 from devstack.supervisor.children import Children
 from devstack.supervisor.guard import Guard
 from devstack.supervisor.process import Spawned, SpawnError, spawn
+from devstack.supervisor.run_options import MOST_CLIENTS
 from devstack.supervisor.signals import hold_signals
+
+OWN_DESCRIPTORS = 64
+DESCRIPTORS_EACH = 4
+"""A service's output, its log, the log's index, and a probe's connection."""
 
 
 @dataclass(slots=True)
@@ -61,9 +67,10 @@ def start_first(stack: Stack, *, color: bool) -> FirstSpawn:
 
     `color` says that the services may colour what they print. The caller holds the project's lock. A service
     that could not be started is left to the supervisor, which tries again and says why not. Raises
-    RunDirectoryError; then nothing has been started.
+    RunDirectoryError, or DevstackError where too few files may be open; then nothing has been started.
     """
     hold_signals()
+    _make_room(len(stack.services))
     # Somebody else's background jobs, left to us by an exec(2): their orphans must not count as ours.
     adopts_orphans = not system.has_children()
     system.keep_descriptors_from_children()
@@ -82,6 +89,17 @@ def start_first(stack: Stack, *, color: bool) -> FirstSpawn:
         guard.started(process.id.pid)
     guard.flush()
     return FirstSpawn(stack.project, cookie, children, guard, environments, spawned, adopts_orphans)
+
+
+def _make_room(services: int) -> None:
+    """See to it that there are descriptors for everything. Raises DevstackError."""
+    needed = OWN_DESCRIPTORS + DESCRIPTORS_EACH * services
+    allowed = system.allow_descriptors(needed + MOST_CLIENTS)
+    if allowed < needed:
+        raise DevstackError(
+            f"{services} services need {needed} open files, and {allowed} are allowed here",
+            hint=f"allow more: ulimit -n {needed}",
+        )
 
 
 def _spawn_all(stack: Stack, environments: Mapping[str, dict[str, str]]) -> dict[str, Spawned]:

@@ -86,6 +86,10 @@ def socket_path(project: str) -> str:
     return os.path.join(project, FOLDER, "control.sock")
 
 
+def lock_path(project: str) -> str:
+    return os.path.join(project, FOLDER, "lock")
+
+
 def supervisor_log_path(project: str) -> str:
     return os.path.join(project, FOLDER, "supervisor.log")
 
@@ -117,11 +121,19 @@ def acquire_lock(project: str) -> int:
 
     Raises AlreadyRunningError when another supervisor has it, RunDirectoryError when it cannot be made.
     """
-    path = os.path.join(run_folder(project), "lock")
+    path = lock_path(project)
+    is_new = not os.path.exists(path)
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
         raise cannot_use(run_folder(project), error) from error
+    if is_new and (lost := lost_supervisor(project)) is not None:
+        os.close(descriptor)
+        os.unlink(path)
+        raise AlreadyRunningError(
+            f"a stack is running here whose run directory was removed: supervisor pid {lost.pid}",
+            hint="`devstack down` stops it",
+        )
     if not system.lock_file(descriptor):
         os.close(descriptor)
         raise _already_running(project)
@@ -131,6 +143,11 @@ def acquire_lock(project: str) -> int:
         os.close(descriptor)
         raise
     return descriptor
+
+
+def lost_supervisor(project: str) -> ProcessId | None:
+    """Return the supervisor whose run directory was removed under its feet, as by `git clean -fdx`."""
+    return system.holder_of_removed(lock_path(project))
 
 
 def sign_lock(project: str, descriptor: int) -> None:
@@ -147,7 +164,7 @@ def sign_lock(project: str, descriptor: int) -> None:
 def lock_holder(project: str) -> ProcessId | None:
     """Return the living process that says in the lock that it has it, None if there is none."""
     try:
-        with open(os.path.join(run_folder(project), "lock"), encoding="utf-8") as file:
+        with open(lock_path(project), encoding="utf-8") as file:
             pid, started = file.read().split()
         holder = ProcessId(int(pid), float(started))
     except (OSError, ValueError, KeyError, TypeError):

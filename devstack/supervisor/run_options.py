@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
+MOST_CLIENTS = 256
+"""Connections that the control socket serves at the same time."""
+
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:

@@ -15,8 +15,8 @@ from devstack.machine import system
 from devstack.machine.system import ProcessRow
 from devstack.supervisor.control_client import ANSWER_WITHIN, ControlClient, result_of
 from devstack.supervisor.messages import decode
-from devstack.supervisor.record import Record, acquire_lock, read_record, remove_record
-from devstack.supervisor.stale import end_run, wait_for_guardian, wait_for_supervisor
+from devstack.supervisor.record import Record, acquire_lock, lost_supervisor, read_record, remove_record
+from devstack.supervisor.stale import end_run, wait_for_guardian, wait_for_supervisor, wait_until_gone
 
 DEFAULT_GRACE = 10.0
 GOODBYE = 10.0
@@ -61,7 +61,19 @@ def stop_project(project: str, grace: float | None, say: Say) -> StopOutcome | N
         finally:
             if lock is not None:
                 os.close(lock)
-    return None
+    return _stop_lost(project, grace, say)
+
+
+def _stop_lost(project: str, grace: float | None, say: Say) -> StopOutcome | None:
+    """Stop a stack whose run directory was removed under its feet; None if there is none."""
+    supervisor = lost_supervisor(project)
+    if supervisor is None:
+        return None
+    say(f"the run directory was removed; stopping its supervisor (pid {supervisor.pid}) by a signal")
+    system.send_signal(supervisor, signal.SIGTERM)
+    if wait_until_gone(supervisor, (DEFAULT_GRACE if grace is None else grace) + GOODBYE):
+        return StopOutcome("the stack")
+    return StopOutcome("nothing", (supervisor.pid,))
 
 
 def _lock(project: str) -> int | None:

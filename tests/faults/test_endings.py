@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -192,6 +193,33 @@ def test_the_supervisor_was_killed(mixed: Project, port: int) -> None:
     mixed.until_nothing_is_left(GRACE + SETTLING)
     assert is_free(port)
     assert not (mixed.folder / ".devstack" / "record.json").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGQUIT, signal.SIGSEGV, signal.SIGABRT])
+def test_the_supervisor_crashed(mixed: Project, port: int, number: signal.Signals) -> None:
+    up = mixed.up()
+    up.signal(number)
+    assert up.wait() == -number
+    mixed.until_nothing_is_left(GRACE + SETTLING)
+    assert is_free(port)
+
+
+def test_its_whole_process_group_was_killed(mixed: Project, port: int) -> None:
+    """As a CI runner does, whose patience is at an end."""
+    up = mixed.start_in_terminal("up")
+    up.until_said("ready in")
+    os.killpg(up.pid, signal.SIGKILL)
+    mixed.until_nothing_is_left(GRACE + SETTLING)
+    assert is_free(port)
+
+
+def test_the_project_was_removed(project: Project) -> None:
+    project.stack({"one": child("session"), "two": child("orphan")})
+    up = project.up()
+    shutil.rmtree(project.folder)
+    up.signal(signal.SIGTERM)
+    assert up.wait() == 128 + signal.SIGTERM
+    project.assert_nothing_is_left()
 
 
 def test_the_detached_supervisor_was_killed(mixed: Project, port: int) -> None:

@@ -101,3 +101,52 @@ def test_a_broken_stop_stops_all_the_same(project: Project) -> None:
     done = run_broken(project, "StackStopping")
     project.until_nothing_is_left(GRACE)
     assert "broken on purpose" in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [("up",), ("up", "-d")])
+def test_a_module_that_cannot_be_imported_any_more_leaves_nothing(
+    project: Project, arguments: tuple[str, ...]
+) -> None:
+    """Services run before the event loop is imported; `python -m` finds the project's own module first."""
+    project.stack({"calm": child("calm"), "deaf": child("deaf"), "session": child("session")})
+    (project.folder / "asyncio.py").write_text("raise RuntimeError('broken on purpose')\n")
+    done = project.run(*arguments)
+    project.assert_nothing_is_left()
+    assert done.returncode == 1
+    assert "broken on purpose" in done.stderr
+
+
+def test_too_few_descriptors_are_said_before_anything_starts(project: Project) -> None:
+    project.stack({f"s{number}": "touch started; sleep 1000" for number in range(12)})
+    for arguments in ("up", "up -d"):
+        limited = f'ulimit -n 60; exec "{project.python}" -m devstack {arguments}'
+        done = subprocess.run(
+            ["/bin/sh", "-c", limited],
+            cwd=project.folder,
+            env=project.environment(),
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+        assert done.returncode == 1
+        assert "12 services need 112 open files, and 60 are allowed here" in done.stderr
+        assert "ulimit -n 112" in done.stderr
+        assert not (project.folder / "started").exists()
+        project.assert_nothing_is_left()
+
+
+def test_a_low_limit_that_may_be_raised_is_raised(project: Project) -> None:
+    project.stack({f"s{number}": child("calm") for number in range(12)})
+    limited = f'ulimit -S -n 60; exec "{project.python}" -m devstack up -d'
+    done = subprocess.run(
+        ["/bin/sh", "-c", limited],
+        cwd=project.folder,
+        env=project.environment(),
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert project.run("down").returncode == 0

@@ -144,8 +144,11 @@ def test_a_removed_run_directory_ends_nothing_and_stops_nobody_from_stopping(pro
     project.stack({"one": child("session"), "two": child("calm")})
     up = project.up()
     shutil.rmtree(project.folder / ".devstack")
-    until(lambda: project.run("status").returncode == 5, "it not to be found")
-    up.signal(15)
+    second = project.run("up")
+    assert second.returncode == 6
+    assert f"whose run directory was removed: supervisor pid {up.pid}" in second.stderr
+    done = project.run("down")
+    assert done.returncode == 0, done.stdout + done.stderr
     assert up.wait() == 128 + 15
     project.assert_nothing_is_left()
     project.up_detached()

@@ -19,7 +19,8 @@ from typing import Any
 
 import pytest
 
-from devstack.supervisor.control_server import LONGEST_QUEUE, LONGEST_REQUEST, MOST_CLIENTS, MOST_REQUESTS
+from devstack.supervisor.control_server import LONGEST_QUEUE, LONGEST_REQUEST, MOST_REQUESTS
+from devstack.supervisor.run_options import MOST_CLIENTS
 from tests.stack import Project, child, until
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "control-protocol.md"
