@@ -110,6 +110,8 @@ def test_merged_by_time_is_the_order_in_which_it_came(
         for block in last_blocks(cursors, 100, with_rest=True)
         for line in block.data.removesuffix(b"\n").split(b"\n")
     ]
+    for cursor in cursors:
+        cursor.close()
     assert found == [(name, text.replace(b"\n", b"")) for name, text in written]
 
 
@@ -128,6 +130,7 @@ def test_the_last_lines_are_those_of_the_whole_whatever_was_cut_where(
     lines = kept.removesuffix(b"\n").split(b"\n") if kept else []
     cursor = LogCursor(str(folder), "a", count)
     found = b"".join(block.data for block in last_blocks([cursor], count, with_rest=True))
+    cursor.close()
     assert (found.removesuffix(b"\n").split(b"\n") if found else []) == lines[
         len(lines) - min(count, len(lines)) :
     ]
@@ -150,6 +153,7 @@ def test_a_follower_gets_every_line_once_over_rotations(
             found.append(b"".join(block.data for blocks in next_blocks([cursor]) for block in blocks))
     found.append(b"".join(block.data for blocks in next_blocks([cursor]) for block in blocks))
     found.append(b"".join(block.data for block in rest_blocks([cursor])))
+    cursor.close()
     log.close()
     if not cursor.has_missed:
         assert b"".join(found) == b"begun " + b"".join(chunks)
