@@ -245,6 +245,21 @@ def has_children() -> bool:
     return True
 
 
+def keep_freed_memory(size: int) -> bool:
+    """Have malloc keep up to `size` freed bytes for the next large block; say whether this one can (glibc).
+
+    Else each block of 128 KB or more is a mapping of its own, or is given back at once, and its every page is
+    cleared by the kernel anew: half the cost of a stream of such blocks (mallopt(3)).
+    """
+    if not IS_LINUX:
+        return False
+    import ctypes
+
+    m_trim_threshold, m_mmap_threshold = -1, -3
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    return mallopt is not None and bool(mallopt(m_mmap_threshold, size) and mallopt(m_trim_threshold, size))
+
+
 def enlarge_pipe(descriptor: int, size: int) -> None:
     """Ask for a pipe buffer of at least `size` bytes (fcntl(2), F_SETPIPE_SZ); where refused it stays."""
     if not IS_LINUX:

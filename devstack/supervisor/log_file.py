@@ -7,6 +7,7 @@ stays what the service wrote, and `devstack logs` can still merge several by tim
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import struct
@@ -146,9 +147,15 @@ _NEWLINE = 10
 
 
 def _move(path: str, to: str) -> None:
-    """Rename a log unless somebody has removed it meanwhile."""
-    if os.path.exists(path):
-        os.replace(path, to)
+    """Rename a log unless somebody has removed it meanwhile.
+
+    What has the new name is removed before: renaming over it would make ext4 write the renamed file to the
+    disk at once (auto_da_alloc, ext4(5)), which a rotated log need not be.
+    """
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(to)
+    with contextlib.suppress(FileNotFoundError):
+        os.rename(path, to)
 
 
 def remove_logs(folder: str) -> None:

@@ -37,6 +37,8 @@ SHARE_WHILE_WAITING = 32 * 1024
 
 MOST_WHILE_WAITING = 4 * 1024 * 1024
 
+MOST_FREED_MEMORY = 4 * 1024 * 1024
+
 SMALLEST_WINDOW = 20
 
 
@@ -72,6 +74,7 @@ class Output:
         self._added: Counter[ServicePipe] = Counter()  # bytes added to the screen while it was full
         self._loop: asyncio.AbstractEventLoop | None = None
         self._reports: Reports | None = None
+        self._keeps_memory = False
 
     def open_logs(self, names: tuple[str, ...]) -> None:
         """Open the log of every service. Raises OSError."""
@@ -104,6 +107,12 @@ class Output:
         if self._loop is not None:
             pipe.resume(self._loop)
         return pipe
+
+    def expect_floods(self) -> None:
+        """Somebody writes much: from now on memory is kept for large blocks."""
+        if not self._keeps_memory:
+            self._keeps_memory = True
+            system.keep_freed_memory(MOST_FREED_MEMORY)
 
     def window(self, name: str) -> tuple[int, int]:
         """Return rows and columns for a pseudo-terminal of service `name`: the screen's, less its prefix."""

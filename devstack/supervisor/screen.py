@@ -151,7 +151,7 @@ class Screen:
 
     def _flush(self) -> None:
         """Write what waits, as far as there is room."""
-        while self._queue:
+        while self._queue and not self.is_gone:
             written = self._write_some(self._queue[:MOST_BUFFERS])
             if not written:
                 break
@@ -237,7 +237,9 @@ class Screen:
             self._write_rest(self._file, patience)
         else:
             self._flush()
-        return self._file.finish(patience) and not self._queue
+        is_all_out = self._file.finish(patience) and not self._queue
+        self._let_go()
+        return is_all_out
 
     def _write_rest(self, file: ScreenFile, patience: float) -> None:
         poll = select.poll()

@@ -20,7 +20,7 @@ from devstack.machine import system
 PIECE = 64 * 1024
 SMALL_PIECE = 4096
 SLOW_WRITE = 0.05
-PIPE_SIZE = 256 * 1024
+PIPE_SIZE = 1024 * 1024  # as much as everybody may have (pipe(7), pipe-max-size)
 
 
 class ScreenFile:

@@ -15,11 +15,10 @@ if TYPE_CHECKING:
     from devstack.supervisor.output import Output
 
 READ_SIZE = 64 * 1024
-"""Bytes taken at once: what malloc(3) gives back to the system, from 128 KB on, costs a page fault for every
-4 KB at every read."""
+"""Bytes taken at once from a service that writes little: such a block costs nothing to allocate."""
 
-READS_IN_A_ROW = 4
-"""Reads before the other services have their turn."""
+LARGE_READ = 256 * 1024
+"""The same for one that floods."""
 
 SILENCE = 0.2
 """Seconds after which the beginning of a line is shown, unless more of it comes."""
@@ -54,6 +53,7 @@ class ServicePipe:
         self._lines = LineBuffer()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._is_reading = False
+        self._read_size = READ_SIZE
         self._timer: asyncio.TimerHandle | None = None
         self._begun_at = 0.0
         self._changed_at = 0.0
@@ -65,7 +65,7 @@ class ServicePipe:
             return
         self._loop = loop
         self._is_reading = True
-        loop.add_reader(self.descriptor, self._read)
+        loop.add_reader(self.descriptor, self._take_one)
         if self._lines.held:
             self._look_in(SILENCE)
 
@@ -107,16 +107,10 @@ class ServicePipe:
 
             termios.tcsetwinsize(self.descriptor, (rows, columns))
 
-    def _read(self) -> None:
-        """Take what is there, up to a bound."""
-        for _ in range(READS_IN_A_ROW):
-            if self._take_one() < READ_SIZE or not self._is_reading:
-                return
-
     def _take_one(self) -> int:
         """Take one chunk; return its size, 0 when there is none now or never again."""
         try:
-            chunk = os.read(self.descriptor, READ_SIZE)
+            chunk = os.read(self.descriptor, self._read_size)
         except BlockingIOError:
             return 0
         except OSError:  # EIO: the other end of a pseudo-terminal has closed (pty(7))
@@ -126,12 +120,21 @@ class ServicePipe:
             return 0
         if self._watch is not None:
             self._watch(chunk)
+        self._fit_read_size(len(chunk))
         has_line = self._output.take(self, self._lines, chunk)
         if self._lines.is_full:
             self._output.cut(self, self._lines.take())
         elif self._lines.held:
             self._wait_for_end(len(chunk), is_new=has_line or self._lines.held == len(chunk))
         return len(chunk)
+
+    def _fit_read_size(self, taken: int) -> None:
+        """Take more at once from who floods, and less again from who does so no more."""
+        if taken < READ_SIZE:
+            self._read_size = READ_SIZE
+        elif self._read_size == READ_SIZE:
+            self._read_size = LARGE_READ
+            self._output.expect_floods()
 
     def _wait_for_end(self, size: int, *, is_new: bool) -> None:
         """Wait for the rest of a line whose last piece came in a chunk of `size` bytes."""

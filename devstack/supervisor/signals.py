@@ -41,6 +41,13 @@ def listen_for_signals(loop: asyncio.AbstractEventLoop, supervisor: Supervisor) 
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _HELD)
 
 
+def let_signals_end_us(loop: asyncio.AbstractEventLoop) -> None:
+    """From now on a signal ends this process as it does any other: all that is left is a slow screen."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if loop.remove_signal_handler(number):
+            signal.signal(number, signal.SIG_DFL)
+
+
 class _Wishes:
     """The first signal stops the stack, another one ends it at once."""
 

@@ -44,7 +44,7 @@ from devstack.supervisor.recorder import Recorder
 from devstack.supervisor.run_options import Phase, RunOptions
 from devstack.supervisor.runner import Runner, World
 from devstack.supervisor.screen import Screen
-from devstack.supervisor.signals import listen_for_signals
+from devstack.supervisor.signals import let_signals_end_us, listen_for_signals
 from devstack.supervisor.waiters import Waiters
 
 if TYPE_CHECKING:
@@ -369,6 +369,8 @@ class Supervisor:
     # The end.
 
     async def _finish(self, control: ControlServer) -> None:
+        import asyncio
+
         from devstack.supervisor.clean_up import end_slipped
 
         left = await end_slipped(self._first.marks, self.reap, lambda: self._is_urgent)
@@ -385,6 +387,7 @@ class Supervisor:
             run_record.remove_record(self.stack.project)
         except OSError as error:  # it is stale from now on, and nobody will believe it
             self.tell(Notice(f"cannot remove the record: {error.strerror}"))
+        let_signals_end_us(asyncio.get_running_loop())
         self.output.close()
 
     def _outside(self) -> frozenset[int]:

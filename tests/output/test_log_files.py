@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -28,6 +30,15 @@ LIMIT = 2000
 
 def log_file(folder: Path, name: str = "a", clock: LogClock | None = None, limit: int = LIMIT) -> LogFile:
     return LogFile(str(folder), name, limit, clock or LogClock())
+
+
+@contextmanager
+def reading(folder: Path, count: int, *names: str) -> Iterator[list[LogCursor]]:
+    """Open a cursor for each log, `count` lines before its end."""
+    cursors = [LogCursor(str(folder), name, count) for name in names or ("a",)]
+    yield cursors
+    for cursor in cursors:
+        cursor.close()
 
 
 def lines_of(blocks: list[LogBlock]) -> list[bytes]:
@@ -104,14 +115,11 @@ def test_merged_by_time_is_the_order_in_which_it_came(
         logs[name].write([text.replace(b"\n", b"") + b"\n"])
     for log in logs.values():
         log.close()
-    cursors = [LogCursor(str(folder), name, 100) for name in "abc"]
+    with reading(folder, 100, *"abc") as cursors:
+        blocks = last_blocks(cursors, 100, with_rest=True)
     found = [
-        (block.service, line)
-        for block in last_blocks(cursors, 100, with_rest=True)
-        for line in block.data.removesuffix(b"\n").split(b"\n")
+        (block.service, line) for block in blocks for line in block.data.removesuffix(b"\n").split(b"\n")
     ]
-    for cursor in cursors:
-        cursor.close()
     assert found == [(name, text.replace(b"\n", b"")) for name, text in written]
 
 
@@ -128,9 +136,8 @@ def test_the_last_lines_are_those_of_the_whole_whatever_was_cut_where(
         path.read_bytes() for suffix in (".3", ".2", ".1", "") if (path := folder / f"a.log{suffix}").exists()
     )
     lines = kept.removesuffix(b"\n").split(b"\n") if kept else []
-    cursor = LogCursor(str(folder), "a", count)
-    found = b"".join(block.data for block in last_blocks([cursor], count, with_rest=True))
-    cursor.close()
+    with reading(folder, count) as cursors:
+        found = b"".join(block.data for block in last_blocks(cursors, count, with_rest=True))
     assert (found.removesuffix(b"\n").split(b"\n") if found else []) == lines[
         len(lines) - min(count, len(lines)) :
     ]
@@ -143,19 +150,18 @@ def test_a_follower_gets_every_line_once_over_rotations(
     folder = tmp_path_factory.mktemp("logs")
     log = log_file(folder, limit=limit)
     log.write([b"before\nbegun "])
-    cursor = LogCursor(str(folder), "a", 0)
-    assert last_blocks([cursor], 0, with_rest=False) == []
     found: list[bytes] = []
     waits = iter(steps)
-    for chunk in chunks:
-        log.write([chunk])
-        if next(waits, 1):  # else it reads only after the next chunk, or the one after
-            found.append(b"".join(block.data for blocks in next_blocks([cursor]) for block in blocks))
-    found.append(b"".join(block.data for blocks in next_blocks([cursor]) for block in blocks))
-    found.append(b"".join(block.data for block in rest_blocks([cursor])))
-    cursor.close()
+    with reading(folder, 0) as cursors:
+        assert last_blocks(cursors, 0, with_rest=False) == []
+        for chunk in chunks:
+            log.write([chunk])
+            if next(waits, 1):  # else it reads only after the next chunk, or the one after
+                found += [block.data for blocks in next_blocks(cursors) for block in blocks]
+        found += [block.data for blocks in next_blocks(cursors) for block in blocks]
+        found += [block.data for block in rest_blocks(cursors)]
     log.close()
-    if not cursor.has_missed:
+    if not cursors[0].has_missed:
         assert b"".join(found) == b"begun " + b"".join(chunks)
 
 

@@ -158,6 +158,29 @@ def test_ctrl_c_ends_a_stack_whose_terminal_is_stopped(project: Project, up: Sta
     project.assert_nothing_is_left()
 
 
+def test_once_more_ends_it_at_once_when_only_the_slow_screen_is_left(project: Project, up: Start) -> None:
+    running = up({"a": writer("until-ended", "A", project.folder / "count")})
+    running.until("@A")
+    running.pause()
+    flooded(project, "a", 2)
+    running.process.send_signal(signal.SIGINT)
+    until(lambda: not (project.folder / ".devstack" / "record.json").exists(), "the end of the stack")
+    until_nobody_catches(running.process.pid, signal.SIGINT)
+    running.process.send_signal(signal.SIGINT)
+    assert running.process.wait(3) == -signal.SIGINT
+    project.assert_nothing_is_left()
+
+
+def until_nobody_catches(pid: int, number: int) -> None:
+    """Wait until the signal `number` does to a process what it does to any (proc(5), SigCgt)."""
+
+    def _is_default() -> bool:
+        row = Path(f"/proc/{pid}/status").read_text().split()
+        return not int(row[row.index("SigCgt:") + 1], 16) >> (number - 1) & 1
+
+    until(_is_default, "the default action of the signal")
+
+
 def test_a_reader_that_goes_away_ends_the_stack(project: Project, up: Start) -> None:
     reading, writing = os.pipe()
     running = up({"a": writer("slow", "A", 0.02)}, stdout=writing)
