@@ -268,6 +268,23 @@ def test_every_page_is_in_the_index() -> None:
     assert missing == []
 
 
+def test_decisions_are_numbered_without_a_gap_and_those_referred_to_exist() -> None:
+    pages = sorted((ROOT / "docs/decisions").glob("*.md"))
+    assert [page.name[:4] for page in pages] == [f"{number:04}" for number in range(1, len(pages) + 1)]
+    for page in pages:
+        assert page.read_text("utf-8").startswith(f"# {page.name[:4]} · "), page.name
+    for page in PAGES:
+        text = page.read_text("utf-8")
+        for number, linked in re.findall(r"\bdecision (\d+)\b(?:\]\(\S*?(\d{4})-)?", text, re.I):
+            assert linked == f"{int(number):04}", f"{page.name}: decision {number}"
+
+
+def test_every_file_that_the_code_refers_to_exists() -> None:
+    for source in [*ROOT.glob("devstack/**/*.py"), *ROOT.glob("scripts/*"), ROOT / "pyproject.toml"]:
+        for page in re.findall(r"\bdocs/[\w./-]+\.md\b", source.read_text("utf-8")):
+            assert (ROOT / page).exists(), f"{source.name}: {page}"
+
+
 def test_the_make_targets_that_are_named_exist() -> None:
     targets = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     for page in (README, ROOT / "CONTRIBUTING.md", ROOT / "docs/getting-started.md"):

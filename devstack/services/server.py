@@ -2,7 +2,7 @@
 
 uvicorn's protocol and lifespan do the talking; its `Server` is not used: it wakes up ten times a second,
 ends by the signal that stopped it, and leaves no room for sockets that are handed over. Why its parser is
-httptools, the loop asyncio's own and the WebSocket ours: docs/decisions/0020-serving.md.
+httptools, the loop asyncio's own and the WebSocket ours: docs/decisions/0009-serving.md.
 """
 
 from __future__ import annotations
