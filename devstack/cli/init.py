@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from devstack.cli.options import NoColorOption, ProjectOption, VersionOption, globals_of
-from devstack.cli.stack_options import current_folder
-from devstack.config.locate import starting_folder
+from devstack.cli.stack_options import search_start
 from devstack.errors import RunDirectoryError
 
 if TYPE_CHECKING:
@@ -33,7 +32,7 @@ def init(
     """
     from devstack.config.propose import propose
 
-    folder = starting_folder(globals_of(ctx).project, current_folder())
+    folder = search_start(globals_of(ctx).project)
     proposal = propose(folder)
     new = [file for file in proposal.files if _text(folder, file.name) is None]
     changed = [file for file in proposal.files if _text(folder, file.name) not in (None, file.text)]

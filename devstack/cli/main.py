@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import sys
-from typing import NoReturn
 
 from devstack import __version__
 from devstack.cli.streams import drop_output, is_color_unwanted, open_missing_streams, output_error
@@ -21,7 +20,7 @@ def main() -> None:
     try:
         _run(arguments)
     except DevstackError as error:
-        _fail(error, arguments)
+        sys.exit(_tell(error, arguments))
     except KeyboardInterrupt:
         sys.exit(130)
     except BrokenPipeError:
@@ -32,14 +31,15 @@ def main() -> None:
         if known is None:
             raise
         drop_output()
-        _fail(known, arguments)
+        sys.exit(_tell(known, arguments))
 
 
-def _fail(error: DevstackError, arguments: tuple[str, ...]) -> NoReturn:
+def _tell(error: DevstackError, arguments: tuple[str, ...]) -> int:
+    """Show `error`, where stderr takes anything; return its exit code."""
     from devstack.console.errors import show_error
 
     show_error(error, no_color="--no-color" in arguments or is_color_unwanted())
-    sys.exit(error.exit_code)
+    return error.exit_code
 
 
 def _run(arguments: tuple[str, ...]) -> None:

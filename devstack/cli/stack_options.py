@@ -35,7 +35,7 @@ def options_from(
     """
     from devstack.config.stack import StackOptions
 
-    start = starting_folder(folder, current_folder())
+    start = search_start(folder)
     if procfile is None:
         project = project_folder(None, start, home=_home(), user_id=_user_id())
     else:
@@ -58,12 +58,21 @@ def project_of(folder: str | None) -> str:
     Where there is no project the folder itself is returned: nothing runs there, which is what such a
     command has to say.
     """
-    start = starting_folder(folder, current_folder())
+    start = search_start(folder)
     return find_project(start, home=_home(), user_id=_user_id()) or start
 
 
-def current_folder() -> str:
-    """Return the folder in which devstack was called; UsageError where it has been removed."""
+def search_start(folder: str | None) -> str:
+    """Return where the search begins: `folder` (-C), else the current one.
+
+    UsageError where that is no folder, or has been removed.
+    """
+    if folder is not None and os.path.isabs(folder):
+        return starting_folder(folder, "")
+    return starting_folder(folder, _current_folder())
+
+
+def _current_folder() -> str:
     try:
         return os.getcwd()
     except FileNotFoundError:

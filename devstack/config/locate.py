@@ -69,9 +69,7 @@ def procfile_names(folder: str) -> tuple[str, ...]:
     """Return the names `Procfile` and `Procfile.*` in `folder`, sorted."""
     try:
         names = os.listdir(folder)
-    except (
-        OSError
-    ):  # a folder on the way up that this user may pass through and not read holds nothing for us
+    except OSError:  # a folder on the way up that may be passed through and not read holds nothing for us
         return ()
     return tuple(sorted(name for name in names if name == "Procfile" or name.startswith("Procfile.")))
 

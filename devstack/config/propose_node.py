@@ -12,6 +12,7 @@ from devstack.config.node_commands import called_script, changed_folder, several
 from devstack.config.package_json import PackageJson, read_package_json
 from devstack.config.proposal import Findings, ProposedPort, ProposedService
 from devstack.core.vite_config import NAMES, ViteConfig, config_option, parse_vite_config
+from devstack.errors import ConfigError
 
 VITES_OWN_PORT = 5173
 DEEPEST = 6
@@ -47,11 +48,18 @@ def propose_from_node(project: str) -> Findings:
     if found.dev:
         return found
     below = Findings()
-    for name in sorted(os.listdir(project)):
+    for name in _names_in(project):
         folder = os.path.join(project, name)
         if os.path.isdir(folder) and name not in _SKIPPED and not name.startswith("."):
             below += reader.findings(folder)
     return Findings(below.dev, found.prod, (*found.notes, *below.notes))
+
+
+def _names_in(folder: str) -> list[str]:
+    try:
+        return sorted(os.listdir(folder))
+    except OSError as error:
+        raise ConfigError(f"cannot be read: {error.strerror}", source=folder) from None
 
 
 @dataclass(frozen=True, slots=True)

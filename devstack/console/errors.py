@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from devstack.console.plain import print_text, printable, terminal_width, wrapped
+from devstack.console.plain import print_aside, printable, terminal_width, wrapped
 from devstack.errors import ConfigError, DevstackError
 
 RED, DIM, RESET = "\x1b[1;31m", "\x1b[2m", "\x1b[0m"
@@ -34,7 +34,7 @@ def _marked(mark: str, style: str, reset: str, text: str) -> str:
 
 
 def show_error(error: DevstackError, *, no_color: bool = False) -> None:
-    """Print `error` to stderr."""
+    """Print `error` to stderr, as far as that takes anything: the exit code tells the rest."""
     width = terminal_width(sys.stderr)
     color = wants_color(width is not None, no_color=no_color)
-    print_text(error_text(error, color=color, width=width), sys.stderr)
+    print_aside(error_text(error, color=color, width=width))

@@ -74,7 +74,7 @@ def terminal_size(stream: TextIO) -> tuple[int, int]:
 
 
 def print_aside(text: str) -> None:
-    """Print `text` to stderr, where stdout takes nothing any more; if that takes nothing either, so be it."""
+    """Print `text` to stderr; if that takes nothing, so be it: there is nobody else to tell."""
     with contextlib.suppress(OSError):
         print_text(text, sys.stderr)
         sys.stderr.flush()

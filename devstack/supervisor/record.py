@@ -112,7 +112,7 @@ def cannot_use(folder: str, error: OSError) -> RunDirectoryError:
     """Return the error that says that the run directory, or its disk, cannot be written."""
     return RunDirectoryError(
         f"cannot write the run directory {folder}: {error.strerror or error}",
-        hint="devstack keeps its record, lock and logs there: make room on the disk or the folder writable",
+        hint="its record, lock and logs are kept there: make room on the disk, or make the folder writable",
     )
 
 

@@ -103,19 +103,27 @@ def test_a_procfile_of_another_mode_is_named_with_its_option(empty: Path) -> Non
 
 @pytest.mark.parametrize("command", [*READ_FILES, *ASK_WHAT_RUNS, "down", "init"])
 def test_a_current_folder_that_was_removed_is_said(command: str, empty: Path) -> None:
-    line = f"mkdir gone; cd gone; rmdir ../gone; exec {sys.executable} -P -m devstack {command} "
-    line += " ".join(NEEDED.get(command, ()))
-    answer = subprocess.run(
-        ["/bin/sh", "-c", line],
-        cwd=empty,
+    answer = from_a_removed_folder(empty, command, *NEEDED.get(command, ()))
+    assert answer.returncode == UsageError.exit_code
+    assert "no longer exists" in answer.stderr
+    assert "Traceback" not in answer.stderr
+
+
+def test_a_current_folder_that_was_removed_matters_not_to_a_whole_path(hello: Path) -> None:
+    answer = from_a_removed_folder(hello, "-C", str(hello), "run", "pwd")
+    assert (answer.returncode, answer.stdout) == (0, f"{hello}\n")
+
+
+def from_a_removed_folder(above: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    line = f"mkdir gone; cd gone; rmdir ../gone; exec {sys.executable} -P -m devstack "
+    return subprocess.run(
+        ["/bin/sh", "-c", line + " ".join(arguments)],
+        cwd=above,
         env=clean_environment(),
         capture_output=True,
         text=True,
         check=False,
     )
-    assert answer.returncode == UsageError.exit_code
-    assert "no longer exists" in answer.stderr
-    assert "Traceback" not in answer.stderr
 
 
 def test_devstack_alone_shows_every_command_with_a_whole_sentence(empty: Path) -> None:
@@ -256,11 +264,20 @@ def test_what_does_not_fit_the_disk_is_said(hello: Path) -> None:
         assert "Exception ignored" not in answer.stderr
 
 
-@pytest.mark.parametrize("arguments", ["env", "--help", "--version", "up", "up -d", "down", "status"])
+@pytest.mark.parametrize("arguments", ["env", "--help", "--version", "init", "up", "up -d", "down", "status"])
 def test_closed_standard_streams_are_no_accident(arguments: str, hello: Path) -> None:
     line = f"{sys.executable} -m devstack {arguments} <&- >&- 2>&-"
     answer = subprocess.run(["/bin/sh", "-c", line], cwd=hello, env=clean_environment(), check=False)
     assert answer.returncode == (NotRunningError.exit_code if arguments == "status" else 0)
+
+
+@pytest.mark.parametrize("stderr", ["2>/dev/full", "2>&1 | true"])
+def test_an_error_that_nobody_can_be_told_of_keeps_its_exit_code(stderr: str, empty: Path) -> None:
+    if not os.path.exists("/dev/full"):
+        pytest.skip("this system has no /dev/full")
+    line = f"({sys.executable} -m devstack status; echo $? >code) {stderr}"
+    subprocess.run(["/bin/sh", "-c", line], cwd=empty, env=clean_environment(), check=True)
+    assert int((empty / "code").read_text()) == NotRunningError.exit_code
 
 
 def test_a_reader_that_has_seen_enough_ends_a_command_in_silence(hello: Path) -> None:

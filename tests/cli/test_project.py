@@ -78,14 +78,3 @@ def test_a_project_folder_that_is_not_there_ends_with_2(tmp_path: Path) -> None:
 def test_a_scale_that_says_nothing_ends_with_2(project: Path, scale: str) -> None:
     answer = devstack(project, "up", "--scale", scale)
     assert (answer.returncode, "--scale" in answer.stderr or "nope" in answer.stderr) == (2, True)
-
-
-@pytest.mark.skipif(os.name == "nt", reason="Windows lets nobody delete a current folder")
-def test_a_current_folder_that_is_gone_is_said(tmp_path: Path) -> None:
-    gone = tmp_path / "gone"
-    gone.mkdir()
-    program = f"import os; os.chdir({str(gone)!r}); os.rmdir({str(gone)!r}); " + (
-        "import sys; sys.argv = ['devstack', 'env']; from devstack.cli.main import main; main()"
-    )
-    answer = subprocess.run([sys.executable, "-c", program], check=False, capture_output=True, text=True)
-    assert (answer.returncode, "no longer exists" in answer.stderr) == (2, True)

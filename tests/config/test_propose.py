@@ -215,6 +215,12 @@ def test_a_wrong_file_is_named(tmp_path: Path, name: str) -> None:
     assert raised.value.source == name
 
 
+def test_a_folder_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="cannot be read") as raised:
+        propose(str(tmp_path / "gone"))
+    assert raised.value.source == str(tmp_path / "gone")
+
+
 def test_an_empty_folder_is_told_what_was_looked_for(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"package\.json"):
         propose(str(tmp_path))
