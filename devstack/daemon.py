@@ -122,7 +122,7 @@ def _run(order: Order, report: _Report) -> int:
         from devstack.supervisor.supervisor import Supervisor
 
         supervisor = Supervisor(order.stack, replace(order.options, detached=True), report, first)
-        supervisor.add_listener(journal)
+        supervisor.audience.add(journal)
         supervisor.launch()
 
         import asyncio

@@ -115,7 +115,7 @@ async def down(client: Client, parameters: Mapping[str, Any]) -> dict[str, Any]:
     grace = _seconds(parameters, "grace")
     supervisor = client.supervisor
     ended: list[StackStopped] = []
-    supervisor.add_listener(_Keeper(ended))
+    supervisor.audience.add(_Keeper(ended))
     if supervisor.is_stopping and grace is not None:
         supervisor.hurry(grace)
     supervisor.shut_down(Cause.DOWN, exit_code=0, grace=grace)
@@ -150,8 +150,8 @@ class _Keeper:
 
 async def subscribe(client: Client, parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Send this client every event from now on; with `output`, also which logs have grown."""
-    client.supervisor.remove_listener(client)
-    client.supervisor.add_listener(client)
+    client.supervisor.audience.remove(client)
+    client.supervisor.audience.add(client)
     if parameters.get("output"):
         client.supervisor.output.growth_listeners.add(client.grew)
     return client.greeting()

@@ -237,7 +237,7 @@ class Client:
         self.close()
 
     def close(self) -> None:
-        self.supervisor.remove_listener(self)
+        self.supervisor.audience.remove(self)
         self.supervisor.output.growth_listeners.discard(self.grew)
         for task in self._tasks:
             task.cancel()

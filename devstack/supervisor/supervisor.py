@@ -24,7 +24,6 @@ from devstack.core.events import (
     StackReady,
     StackStopped,
     StackStopping,
-    StillStopping,
 )
 from devstack.core.findings import Finding
 from devstack.core.orchestration import StackEvent, advance_stack, initial_state
@@ -36,6 +35,7 @@ from devstack.errors import RunDirectoryError
 from devstack.machine import system
 from devstack.machine.system import ProcessId
 from devstack.supervisor import record as run_record
+from devstack.supervisor.audience import Audience
 from devstack.supervisor.faults import Faults
 from devstack.supervisor.first_spawn import FirstSpawn
 from devstack.supervisor.log_file import log_size, remove_logs
@@ -53,9 +53,6 @@ if TYPE_CHECKING:
 
     from devstack.supervisor.control_server import ControlServer
 
-STILL_STOPPING_AFTER = 1.0
-STILL_STOPPING_EVERY = 5.0
-
 
 class Supervisor:
     """Runs one stack from start to end, once. `first` is what runs of it already."""
@@ -66,7 +63,6 @@ class Supervisor:
         self.phase = Phase.STARTING
         self.state = initial_state({service.name: service for service in stack.services})
         self._services = {service.name: service for service in stack.services}
-        self._listeners: list[Listener] = [listener]
         self._policy = EndPolicy(stack.mode == "prod", options.abort_on_exit, options.exit_code_from)
         self._inbox: deque[StackEvent] = deque()
         self._is_busy = False
@@ -82,6 +78,7 @@ class Supervisor:
         self.recorder.detached = options.detached
         self._sockets: Mapping[str, socket.socket] = {}
         self._faults = Faults(self._end_at_once)
+        self.audience = Audience(listener, self._faults.take)
         self.output = Output(
             Screen(options.screen),
             run_record.logs_folder(stack.project),
@@ -252,20 +249,8 @@ class Supervisor:
         self.tell(ServiceChanged(name, status, time.monotonic() - self._started, delay))
 
     def tell(self, event: Event) -> None:
-        """Tell every listener. One that breaks hears no more, and ends the stack."""
-        for listener in tuple(self._listeners):
-            try:
-                listener.heard(event)
-            except Exception as error:  # noqa: BLE001 - raised again when nothing runs any more
-                self.remove_listener(listener)
-                self._faults.take(error)
-
-    def add_listener(self, listener: Listener) -> None:
-        self._listeners.append(listener)
-
-    def remove_listener(self, listener: Listener) -> None:
-        if listener in self._listeners:
-            self._listeners.remove(listener)
+        """Tell everybody who listens. One that breaks hears no more, and ends the stack."""
+        self.audience.heard(event)
 
     # What the state means.
 
@@ -301,14 +286,12 @@ class Supervisor:
         return any(status.state is ServiceState.STOPPED for status in self.state.statuses.values())
 
     def _end_by_itself(self, cause: Cause, judgement: Judgement) -> None:
-        self._exit_code = exit_code(self.state.statuses, self._policy, judgement)
-        self.shut_down(cause, troubled=judgement.services)
+        code = exit_code(self.state.statuses, self._policy, judgement)
+        self.shut_down(cause, troubled=judgement.services, exit_code=code)
 
     def _time_is_up(self) -> None:
-        if self.phase is not Phase.STARTING:
-            return
-        self._exit_code = 1
-        self.shut_down(Cause.NOT_READY, troubled=not_up(self.state.statuses))
+        if self.phase is Phase.STARTING:
+            self.shut_down(Cause.NOT_READY, troubled=not_up(self.state.statuses), exit_code=1)
 
     def shut_down(
         self,
@@ -324,8 +307,9 @@ class Supervisor:
 
         `findings` are what a look from outside found, and why it is to stop.
         """
-        if self.phase in (Phase.STOPPING, Phase.ENDED):
+        if self.is_stopping:
             return
+        from devstack.supervisor.still_stopping import tell_while_stopping
         from devstack.supervisor.troubles import trouble_of
 
         troubles = tuple(trouble_of(self, name) for name in troubled)
@@ -338,8 +322,8 @@ class Supervisor:
                 for name, service in self._services.items()
             }
         self.tell(StackStopping(cause, troubles, signal, time.monotonic() - self._started, findings))
-        if self._world.loop is not None:
-            self._world.loop.call_later(STILL_STOPPING_AFTER, self._tell_still_stopping, time.monotonic())
+        graces = {name: service.stop.grace for name, service in self._services.items()}
+        tell_while_stopping(self, self._world, graces)
         self.post(orchestration.StopWanted(tuple(self._services)))
 
     def kill_all(self) -> None:
@@ -352,19 +336,6 @@ class Supervisor:
         """End at once, in so many seconds, what is being stopped."""
         if self._world.loop is not None:
             self._world.loop.call_later(seconds, self.kill_all)
-
-    def _tell_still_stopping(self, since: float) -> None:
-        if self._world.loop is None or self._world.clean_up is None or self.state.has_ended:
-            return
-        waits_on = {
-            name: tuple(row.pid for row in self._world.clean_up.members(name))
-            for name, status in self.state.statuses.items()
-            if status.state is ServiceState.STOPPING
-        }
-        grace = max((self._services[name].stop.grace for name in waits_on), default=0.0)
-        if waits_on:
-            self.tell(StillStopping(waits_on, max(grace - (time.monotonic() - since), 0.0)))
-        self._world.loop.call_later(STILL_STOPPING_EVERY, self._tell_still_stopping, since)
 
     # The end.
 
