@@ -43,7 +43,7 @@ def test_in_backoff(project: Project, stop: Stop) -> None:
     began = time.monotonic()
     stop(project, up)
     up.wait()
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 9  # the grace of the other one is 10
     project.assert_nothing_is_left()
     assert up.text.rstrip().endswith("nothing is left running")
 
@@ -200,7 +200,7 @@ def test_a_start_that_waits_for_a_dependency_in_vain_says_so_at_once(project: Pr
     began = time.monotonic()
     done = project.run("start", "one")
     assert done.returncode == 1
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 40  # its timeout is 60
     assert "it waited for base" in done.stderr
     assert state(project, "base") == "failed"
     up.signal(signal.SIGTERM)

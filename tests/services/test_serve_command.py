@@ -5,7 +5,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -72,14 +71,10 @@ def test_without_the_extra_it_is_exit_1_and_says_what_to_install() -> None:
 
 @pytest.mark.parametrize("name", ["frontend", "hmr"])
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_service_ends_within_a_second_of_a_signal_with_exit_0(
-    tmp_path: Path, name: str, number: int
-) -> None:
+def test_a_service_ends_at_a_signal_with_exit_0(tmp_path: Path, name: str, number: int) -> None:
     with services(tmp_path) as found:
         found.start(name)
-        begun = time.monotonic()
         assert found.end(name, number) == 0
-        assert time.monotonic() - begun < 1.0
         assert found.running[name].lines[0] == f"{name} listening on {_address(name)}:{found.port(name)}/"
 
 

@@ -32,6 +32,9 @@ from tests.raw_servers import (
 )
 
 HAS_IPV6 = os.path.exists("/proc/net/if_inet6") or sys.platform != "linux"
+PATIENCE = 30.0
+"""Seconds that a probe may take where it must not use them, however busy the machine is."""
+
 needs_ipv6 = pytest.mark.skipif(not HAS_IPV6, reason="no IPv6 here")
 
 
@@ -134,8 +137,8 @@ class TestHttp:
             await reader.read()
 
         began = time.monotonic()
-        assert answer_of(stream, http).ok
-        assert time.monotonic() - began < 1.5
+        assert answer_of(stream, http, within=PATIENCE).ok
+        assert time.monotonic() - began < PATIENCE / 2
 
     def test_a_service_that_says_nothing_is_told_so_within_the_time(self) -> None:
         assert answer_of(hanging, http, within=0.1) == ProbeAnswer(False, "no answer within 0.1 s")
@@ -150,7 +153,7 @@ class TestHttp:
 
         began = time.monotonic()
         assert answer_of(drip, http, within=0.3).detail == "no answer within 0.3 s"
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < PATIENCE  # all of it takes 100 s
 
     def test_ten_megabytes_of_head_are_not_read(self) -> None:
         flood = b"HTTP/1.1 200 OK\r\nA: " + b"x" * 10_000_000
@@ -185,11 +188,11 @@ class TestHttp:
     def test_where_one_family_hangs_the_other_is_asked_meanwhile(self) -> None:
         async def run() -> ProbeAnswer:
             async with serving(hanging) as port, serving(saying(response(200)), "::1", port):
-                return await ask(http(port))
+                return await ask(http(port), within=PATIENCE)
 
         began = time.monotonic()
         assert asyncio.run(run()).ok
-        assert time.monotonic() - began < 1.5
+        assert time.monotonic() - began < PATIENCE / 2
 
     @needs_ipv6
     def test_a_host_that_still_hangs_is_asked_no_more_when_the_other_has_answered(self) -> None:
@@ -283,8 +286,8 @@ class TestWebSocket:
 
     def test_a_server_that_never_says_goodbye_is_ready_all_the_same(self) -> None:
         began = time.monotonic()
-        assert answer_of(upgrading(), ws).ok
-        assert time.monotonic() - began < 1.5
+        assert answer_of(upgrading(), ws, within=PATIENCE).ok
+        assert time.monotonic() - began < PATIENCE / 2
 
     def test_a_server_that_floods_does_not_delay_the_goodbye(self) -> None:
         async def flood(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -294,8 +297,8 @@ class TestWebSocket:
                 await writer.drain()
 
         began = time.monotonic()
-        assert answer_of(flood, ws).ok
-        assert time.monotonic() - began < 1.5
+        assert answer_of(flood, ws, within=PATIENCE).ok
+        assert time.monotonic() - began < PATIENCE / 2
 
 
 @pytest.mark.parametrize("kind", [ProbeKind.ALIVE, ProbeKind.LOG, ProbeKind.COMMAND])
@@ -358,18 +361,14 @@ class TestUntilReady:
 
     @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
     def test_two_hundred_at_once_find_their_servers_and_leave_no_socket(self) -> None:
-        async def run() -> tuple[list[ProbeAnswer], float]:
+        async def run() -> list[ProbeAnswer]:
             async with many(200, saying(response(200))) as ports:
                 before = len(os.listdir("/proc/self/fd"))
-                began = time.monotonic()
                 answers = await asyncio.gather(*(until_ready(http(port)) for port in ports))
-                took = time.monotonic() - began
                 await until(lambda: len(os.listdir("/proc/self/fd")) <= before)
-                return answers, took
+                return answers
 
-        answers, took = asyncio.run(run())
-        assert all(answer.ok for answer in answers)
-        assert took < 5
+        assert all(answer.ok for answer in asyncio.run(run()))
 
 
 def connections_to(port: int, links: set[str]) -> list[str]:
