@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from devstack.cli.smoke_cause import cause_of_failure, cause_of_preflight
 from devstack.core.check_result import CheckResult
 from devstack.core.events import Event, ServiceChanged, StackReady, StackStopping
-from devstack.core.service import UP_STATES
+from devstack.core.service import UP_STATES, ServiceState
 from devstack.errors import DevstackError
 
 if TYPE_CHECKING:
@@ -131,13 +131,22 @@ class SmokeRun:
         began = time.monotonic()
         record = read_record(stack.project)
         if record is None:
-            self._note("down", ok=False, detail="the supervisor is gone, and its record", began=began)
+            ended = self._had_all_ended()
+            detail = "every service had ended" if ended else "the supervisor is gone, and its record"
+            self._note("down", ok=ended, detail=detail, began=began)
             return
         stop = stop_run if record.is_alive else end_dead_run
         said: list[str] = []
         outcome = stop(record, None, said.append)
         self._note("down", ok=not outcome.left, detail=outcome.what, began=began)
         self._prove_no_process(record)
+
+    def _had_all_ended(self) -> bool:
+        """Say whether each service had done its work when all were up: such a stack ends by itself."""
+        states = {
+            event.name: event.status.state for event in self.events if isinstance(event, ServiceChanged)
+        }
+        return set(states.values()) == {ServiceState.EXITED}
 
     def _prove_no_process(self, record: Record) -> None:
         from devstack.machine.process_tree import Marks, find_members

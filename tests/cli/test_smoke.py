@@ -113,6 +113,12 @@ def test_the_first_cause_is_in_the_table_in_junit_and_in_the_step_summary(projec
     assert summary.rstrip().endswith("\n````")
 
 
+def test_a_stack_whose_services_all_do_their_work_and_end_is_well(project: Path) -> None:
+    (project / "Procfile").write_text("one: true\ntwo: true\n")
+    answer = devstack(project, "smoke")
+    assert answer.returncode == 0, answer.stdout
+
+
 def test_a_taken_port_is_the_first_cause_with_its_owner(project: Path) -> None:
     write(project, f"web: {serve('me')}")
     port = _port(project)
