@@ -3,12 +3,15 @@
 .PHONY: up test check format coverage bench pictures constraints clean help
 
 help:
-	@echo "make up         start the built-in stack (Ctrl-C stops it)"
-	@echo "make test       check the code and run every test"
-	@echo "make check      lint, types, workflow files"
-	@echo "make coverage   the tests of the core, with branch coverage"
-	@echo "make bench      measure devstack beside its peers: benchmarks/RESULTS.md"
-	@echo "make pictures   make the pictures of the README anew, from real runs"
+	@echo "make up           start the built-in stack (Ctrl-C stops it)"
+	@echo "make test         check the code and run every test"
+	@echo "make check        lint, types, workflow files"
+	@echo "make format       put the code into its standard form"
+	@echo "make coverage     the tests of the core, with branch coverage"
+	@echo "make bench        measure devstack beside its peers: benchmarks/RESULTS.md"
+	@echo "make pictures     make the pictures of the README anew, from real runs"
+	@echo "make constraints  pin what .venv has now: constraints.txt"
+	@echo "make clean        remove .venv and what the tools have cached"
 
 # Ctrl-C is how a stack ends: make is not to call it an error.
 up:

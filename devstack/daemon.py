@@ -2,8 +2,8 @@
 
 `devstack up -d` starts this in an interpreter of its own, without typer and rich, so that what stays in
 memory is little, as the leader of a session of its own. Its events go back on another pipe, a JSON object a
-line, until the stack is up or has ended; whoever started it reads them. If he is gone before that, the stack
-is stopped: an `up -d` that was killed has started nothing.
+line, until the stack is up or has ended; whoever started it reads them. If that process is gone before, the
+stack is stopped: an `up -d` that was killed has started nothing.
 """
 
 from __future__ import annotations

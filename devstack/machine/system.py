@@ -17,6 +17,9 @@ IS_LINUX = sys.platform.startswith("linux")
 IS_MACOS = sys.platform == "darwin"
 IS_WINDOWS = sys.platform == "win32"
 
+KILL_SIGNAL: int = getattr(signal, "SIGKILL", signal.SIGTERM)
+HANGUP_SIGNAL: int = getattr(signal, "SIGHUP", signal.SIGTERM)
+
 
 @dataclass(frozen=True, slots=True)
 class ProcessId:
@@ -186,16 +189,11 @@ def _send_windows_signal(pid: int, number: int) -> bool:
     """Windows knows CTRL_BREAK for a process group, and TerminateProcess; nothing between."""
     if not hasattr(signal, "CTRL_BREAK_EVENT"):
         return False
-    soft = number != KILL_SIGNAL
     try:
-        os.kill(pid, signal.CTRL_BREAK_EVENT if soft else signal.SIGTERM)
-    except (ProcessLookupError, PermissionError, OSError):
+        os.kill(pid, signal.SIGTERM if number == KILL_SIGNAL else signal.CTRL_BREAK_EVENT)
+    except OSError:  # gone, or another user's
         return False
     return True
-
-
-KILL_SIGNAL: int = getattr(signal, "SIGKILL", signal.SIGTERM)
-HANGUP_SIGNAL: int = getattr(signal, "SIGHUP", signal.SIGTERM)
 
 
 def signal_number(name: str) -> int | None:
@@ -264,12 +262,13 @@ def enlarge_pipe(descriptor: int, size: int) -> None:
     """Ask for a pipe buffer of at least `size` bytes (fcntl(2), F_SETPIPE_SZ); where refused it stays."""
     if not IS_LINUX:
         return
-    import contextlib
     import fcntl
 
-    with contextlib.suppress(OSError):  # no pipe, or the user's pipes hold too much already
+    try:
         if fcntl.fcntl(descriptor, fcntl.F_GETPIPE_SZ) < size:
             fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, size)
+    except OSError:  # no pipe, or the user's pipes hold too much already
+        return
 
 
 def open_again(descriptor: int) -> int | None:
