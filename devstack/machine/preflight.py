@@ -2,7 +2,7 @@
 
 The fast path asks the kernel alone: a port that can be bound on loopback and on the wildcard of both
 families is free. Only where a bind fails does psutil say who listens, on which address, and whether a
-client of `localhost` could meet him.
+client of `localhost` could meet it.
 """
 
 from __future__ import annotations

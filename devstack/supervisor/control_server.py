@@ -134,7 +134,6 @@ class Client:
         self._token = token
         self._tasks: set[asyncio.Task[None]] = set()
         self._grown: set[str] = set()
-        self.wants_growth = False
 
     async def serve(self, reader: asyncio.StreamReader) -> None:
         """Answer requests until the client has no more."""

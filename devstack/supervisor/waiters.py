@@ -16,7 +16,7 @@ class Waiters:
         self._looks: list[Callable[[], bool]] = []
 
     def wake(self) -> None:
-        """Have everybody look; who has found what he waited for waits no more."""
+        """Have everybody look; who has found what it waited for waits no more."""
         self._looks = [look for look in self._looks if not look()]
 
     async def until(self, is_true: Callable[[], bool], within: float) -> bool:

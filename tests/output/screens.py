@@ -89,9 +89,6 @@ class Up:
             assert time.monotonic() < end, f"waited {deadline:g} s for {pattern!r}: {self.text[-2000:]!r}"
             time.sleep(PAUSE)
 
-    def until_shown(self, data: bytes, deadline: float = DEADLINE) -> None:
-        until(lambda: data in self.shown, f"{data[:200]!r} in {bytes(self.shown[-2000:])!r}", deadline)
-
     def wait(self, deadline: float = DEADLINE) -> int:
         """Return the exit code, all that was shown read."""
         code = self.process.wait(deadline)
@@ -179,8 +176,3 @@ def until_file(path: Path) -> None:
 
 def until_logged(project: Project, name: str, data: bytes, deadline: float = DEADLINE) -> None:
     until(lambda: data in logged(project, name), f"{data[:100]!r} in the log of {name}", deadline)
-
-
-def pause_for(seconds: float) -> None:
-    """Let time pass where the passing of time is what is tested."""
-    time.sleep(seconds)
