@@ -8,9 +8,8 @@ import shutil
 import signal
 import socket
 import subprocess
-import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,10 +19,9 @@ from devstack.core.ports import PortClaim, Protocol
 from devstack.core.service import Service
 from devstack.core.stack import Stack
 from devstack.machine.process_tree import COOKIE, SERVICE, Marks
+from tests.waiting import until
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "vite-express"
-DEADLINE = 60.0
-PAUSE = 0.02
 
 
 def install_once(shared: Path) -> Path:
@@ -46,14 +44,6 @@ def install_once(shared: Path) -> Path:
             )
             (folder / "installed").touch()
     return folder
-
-
-def until(condition: Callable[[], bool], what: str, deadline: float = DEADLINE) -> None:
-    """Return as soon as `condition` holds; fail after `deadline` seconds."""
-    end = time.monotonic() + deadline
-    while not condition():
-        assert time.monotonic() < end, f"waited {deadline:g} s in vain for: {what}"
-        time.sleep(PAUSE)
 
 
 def answers(port: int, host: str = "127.0.0.1") -> bool:

@@ -10,14 +10,14 @@ import socket
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.waiting import until
+
 DEADLINE = 30.0
-PAUSE = 0.01
 VARIABLES = {"frontend": "FRONTEND_PORT", "hmr": "HMR_PORT", "api": "PORT", "trading": "WS_PORT"}
 VARIABLES["combined"] = "PORT"
 OURS = ("DEVSTACK", "NODE_ENV", "HOST")
@@ -30,14 +30,6 @@ def quiet_port() -> int:
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) != 0:
                 return port
-
-
-def until(condition: Callable[[], object], what: str, deadline: float = DEADLINE) -> None:
-    """Return as soon as `condition` holds; fail after `deadline` seconds."""
-    end = time.monotonic() + deadline
-    while not condition():
-        assert time.monotonic() < end, f"waited {deadline:g} s in vain for: {what}"
-        time.sleep(PAUSE)
 
 
 @dataclass
