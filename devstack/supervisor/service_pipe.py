@@ -32,6 +32,9 @@ LONGEST_WAIT = 1.0
 UPDATE_EVERY = 0.1
 """Seconds between two looks at a line that is shown and grows, or at a progress bar."""
 
+MOST_IN_TRANSIT = 128 * 1024
+"""Bytes on their way through a pseudo-terminal, which tells of 4 KB alone (FIONREAD) and buffers 64 KB more."""
+
 LARGE_PIECE = 4096
 LONG_PROGRESS = 4096
 
@@ -80,14 +83,14 @@ class ServicePipe:
 
         The process has ended: its unfinished line is shown at once, even if somebody else holds the pipe.
         """
-        left = 0 if self.has_ended else system.unread_bytes(self.descriptor)
-        while not self.has_ended:
+        left = 0 if self.has_ended else system.unread_bytes(self.descriptor) + MOST_IN_TRANSIT
+        while left > 0:
             taken = self._take_one()
-            if taken == 0 or left <= 0:
-                break
             left -= taken
-        if self._lines.held and self._quiet == SILENCE:
-            self._show_beginning()
+            if not taken:
+                if self._lines.held and self._quiet == SILENCE:
+                    self._show_beginning()
+                return
 
     def end(self) -> None:
         """The output has ended: its last line may lack a newline."""

@@ -27,6 +27,14 @@ def test_four_services_at_full_speed_lose_and_tear_nothing(project: Project, up:
         assert_all_there(logged(project, name.lower()), {name: LINES})
 
 
+def test_the_ends_of_floods_through_pseudo_terminals_are_not_shown_twice(project: Project, up: Start) -> None:
+    names = "ABCDEFGHIJKL"
+    settings = "".join(f"[services.{name.lower()}]\ntty = true\n" for name in names)
+    running = up({name.lower(): writer("flood", name, 5_000) for name in names}, settings=settings)
+    assert running.wait(90) == 0
+    assert_all_there(bytes(running.shown), dict.fromkeys(names, 5_000))
+
+
 def test_ctrl_c_in_a_flood_keeps_all_that_was_written_before_the_end(
     project: Project, up: Start, tmp_path: Path
 ) -> None:
