@@ -96,15 +96,18 @@ def _csi(parameters: bytes, final: bytes, found: bytes, start: bytes) -> bytes:
             return b""
 
 
+def plain_text(piece: bytes) -> str:
+    """Return what a terminal would show of one line in the end, without colours."""
+    rows = piece.rstrip(b"\r").rpartition(b"\r")
+    text = _ESCAPE.sub(b"", rows[2]).decode("utf-8", "replace").expandtabs()
+    return "".join(" " if one.isspace() else one for one in text if one.isspace() or one.isprintable())
+
+
 def one_row(piece: bytes, columns: int) -> bytes:
     """Return what a terminal would show of an unfinished line, without colours, in `columns` at most."""
-    rows = piece.rstrip(b"\r").rpartition(b"\r")
-    text = _ESCAPE.sub(b"", rows[2]).decode("utf-8", "replace")
     shown: list[str] = []
     width = 0
-    for character in text.replace("\t", " "):
-        if not character.isprintable():
-            continue
+    for character in plain_text(piece):
         width += _width(character)
         if width > columns:
             break

@@ -33,7 +33,7 @@ UPDATE_EVERY = 0.1
 """Seconds between two looks at a line that is shown and grows, or at a progress bar."""
 
 MOST_IN_TRANSIT = 128 * 1024
-"""Bytes on their way through a pseudo-terminal, which tells of 4 KB alone (FIONREAD) and buffers 64 KB more."""
+"""Bytes on their way through a pseudo-terminal, which tells of 4 KB alone (FIONREAD) and holds 64 KB more."""
 
 LARGE_PIECE = 4096
 LONG_PROGRESS = 4096

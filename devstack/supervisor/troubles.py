@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from devstack.core.events import Trouble
 from devstack.core.service import UP_STATES
+from devstack.core.terminal_text import plain_text
 from devstack.machine.process_tree import Marks, find_members
 from devstack.supervisor import record as run_record
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 LAST_LINES = 20
 TAIL_BYTES = 16 * 1024
+CUT = "…".encode()
 
 
 def trouble_of(supervisor: Supervisor, name: str) -> Trouble:
@@ -70,12 +72,23 @@ def _listening_ports(group: int) -> tuple[int, ...]:
 
 
 def last_lines(project: str, name: str, count: int = LAST_LINES) -> tuple[str, ...]:
-    """Return the last lines of a service's log, decoded for a person."""
+    """Return the last lines of a service's log as plain text: some services clear the screen in theirs."""
     path = os.path.join(run_record.logs_folder(project), f"{name}.log")
+    text = _tail(path)
+    if text.count(b"\n") < count:
+        text = _tail(f"{path}.1") + text  # it may just have been rotated
+    return tuple(map(plain_text, text.removesuffix(b"\n").split(b"\n")[-count:])) if text else ()
+
+
+def _tail(path: str) -> bytes:
+    """Return the end of a log, from the beginning of a line on where it has one there."""
     try:
         with open(path, "rb") as file:
-            file.seek(max(os.path.getsize(path) - TAIL_BYTES, 0))
+            start = file.seek(max(os.path.getsize(path) - TAIL_BYTES, 0))
             text = file.read()
     except FileNotFoundError:
-        return ()
-    return tuple(text.decode("utf-8", "replace").splitlines()[-count:])
+        return b""
+    if not start:
+        return text
+    _, newline, whole = text.partition(b"\n")
+    return whole if newline and whole else CUT + text

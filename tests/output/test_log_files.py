@@ -24,6 +24,7 @@ from devstack.supervisor.log_file import (
 )
 from devstack.supervisor.log_reader import LogBlock, LogCursor, last_blocks, next_blocks, rest_blocks
 from devstack.supervisor.service_log import ServiceLog
+from devstack.supervisor.troubles import TAIL_BYTES, last_lines
 
 LIMIT = 2000
 
@@ -265,3 +266,15 @@ def test_a_log_that_failed_goes_on_with_the_whole_line_that_was_cut(tmp_path: Pa
     log.write("s", held, b"f\n", is_alone=True, now=6.5)
     assert (tmp_path / "a.log").read_bytes() == b"one\ntwab\nabcdef\n"
     assert [type(each) for each in told] == [OSError, int]
+
+
+def test_the_last_lines_for_a_person_are_whole_also_after_a_rotation(tmp_path: Path) -> None:
+    folder = tmp_path / ".devstack" / "logs"
+    folder.mkdir(parents=True)
+    (folder / "a.log.1").write_bytes(b"x" * 20_000 + b"\none\ntwo\n")
+    (folder / "a.log").write_bytes(b"three\n\xffour")
+    assert last_lines(str(tmp_path), "a", 3) == ("two", "three", "\ufffdour")
+    assert last_lines(str(tmp_path), "a") == ("one", "two", "three", "\ufffdour")
+    (folder / "a.log").write_bytes(b"y" * 20_000)
+    assert last_lines(str(tmp_path), "a", 1) == ("…" + "y" * TAIL_BYTES,)
+    assert last_lines(str(tmp_path), "b") == ()

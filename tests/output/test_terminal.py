@@ -62,6 +62,21 @@ def test_what_would_wipe_the_others_lines_is_left_out(
     assert sequence in logged(project, "a")
 
 
+@pytest.mark.parametrize("terminal", [SIZE, None])
+def test_the_last_lines_of_a_service_that_clears_the_screen_clear_nothing(
+    project: Project, up: Start, tmp_path: Path, terminal: tuple[int, int] | None
+) -> None:
+    data = b"\x1b[2J\x1b[3J\x1b[H\x1b[31mbooting\x1b[0m\n10 %\r20 %\r\n\x1b]0;title\x07no\0pe\n"
+    (tmp_path / "data").write_bytes(data)
+    command = writer("file", tmp_path / "data").removeprefix("exec ")
+    running = up({"a": f"{command}; exit 126"}, terminal=terminal)
+    assert running.wait() == 1
+    said = running.shown[running.shown.index(b"its last lines") :]
+    said = said.replace(b"\x1b[0m\x1b[1mdevstack | \x1b[0m", b"")
+    assert re.findall(rb"    +(\w.*?)\r?\n", said) == [b"booting", b"20 %", b"nope"]
+    assert b"\x1b" not in said
+
+
 def test_a_colour_that_is_left_on_reaches_no_other_line(project: Project, up: Start, tmp_path: Path) -> None:
     go = tmp_path / "go"
     services = {
