@@ -19,8 +19,9 @@ from devstack.cli.streams import drop_output
 from devstack.console.errors import show_error, wants_color
 from devstack.console.panel import Panel
 from devstack.console.plain import terminal_size, terminal_width
-from devstack.console.wording import event_lines, own_prefix
+from devstack.console.wording import event_lines, own_prefix, own_text
 from devstack.core.events import Event, ServiceChanged, StackReady, StackStopping
+from devstack.core.terminal_text import columns_of
 from devstack.errors import ControlError, DevstackError, ServiceError
 from devstack.machine.system import ProcessId
 from devstack.supervisor.messages import decode
@@ -159,7 +160,7 @@ class _View:
         self._prefix = own_prefix(list(self._claims), color=color)
         self._plain_prefix = own_prefix(list(self._claims), color=False)
         self._color = color
-        self._drawn = 0
+        self._drawn = self._drawn_columns = 0
         self._panel: Panel | None = None
         self._say(list(prepared.notes))
         if is_terminal:
@@ -175,9 +176,7 @@ class _View:
             elif isinstance(event, ServiceChanged):
                 self.redraw()
                 return
-        width = terminal_width(sys.stdout)
-        room = None if width is None else width - len(self._plain_prefix)
-        self._say(event_lines(event, self._claims, room=room))
+        self._say(event_lines(event, self._claims, room=self._room()))
 
     def warn(self, findings: tuple[Finding, ...]) -> None:
         """Say what is not as it should be."""
@@ -185,22 +184,28 @@ class _View:
 
         self._say([line for finding in findings for line in finding_lines(finding)])
 
-    def redraw(self) -> None:
+    def redraw(self, *, is_last: bool = False) -> None:
         if self._panel is None:
             return
-        text = self._panel.text(terminal_size(sys.stdout), color=self._color)
-        erase = f"\r\x1b[{self._drawn}A\x1b[J" if self._drawn else ""
+        size = terminal_size(sys.stdout)
+        text = self._panel.text(size, color=self._color, is_last=is_last)
+        # Where the terminal has become narrower its rows may be wrapped: one too many would be another's.
+        erase = f"\r\x1b[{self._drawn}A\x1b[J" if self._drawn and size[0] >= self._drawn_columns else ""
         show(erase + text)
-        self._drawn = text.count("\n")
+        self._drawn, self._drawn_columns = text.count("\n"), columns_of(text.encode())
 
     def close(self) -> None:
-        """Leave the panel as it is now."""
-        self.redraw()
+        """Leave the panel as it is now, with every service."""
+        self.redraw(is_last=True)
         self._panel = None
 
+    def _room(self) -> int | None:
+        """Return the columns of the terminal that are left behind the prefix, None off a terminal."""
+        width = terminal_width(sys.stdout)
+        return None if width is None else width - len(self._plain_prefix)
+
     def _say(self, lines: list[str]) -> None:
-        for line in lines:
-            show(f"{self._prefix}{line}\n")
+        show(own_text(lines, self._prefix, self._room()))
 
 
 def show(text: str) -> None:

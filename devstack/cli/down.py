@@ -24,12 +24,13 @@ def down(
     version: VersionOption = False,
 ) -> None:
     """Stop the running stack. Nothing running is no error."""
+    from devstack.console.plain import say
     from devstack.supervisor.stopping import stop_project
 
     folder = run_folder_project(ctx)
-    outcome = stop_project(folder, timeout, typer.echo)
+    outcome = stop_project(folder, timeout, say)
     if outcome is None:
-        typer.echo(f"nothing is running in {folder}")
+        say(f"nothing is running in {folder}")
         return
     held = _still_held(folder, outcome.ports)
     if outcome.left:
@@ -40,7 +41,7 @@ def down(
     if held:
         typer.echo("\n".join(held), err=True)
         raise typer.Exit(3)
-    typer.echo(f"stopped {outcome.what}; nothing is left running")
+    say(f"stopped {outcome.what}; nothing is left running")
 
 
 def _still_held(project: str, ports: tuple[int, ...]) -> list[str]:

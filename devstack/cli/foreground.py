@@ -9,7 +9,7 @@ from devstack.cli.contract_watch import ContractWatch
 from devstack.cli.launching import Prepared, claims_by_service
 from devstack.console.errors import wants_color
 from devstack.console.plain import print_aside, terminal_size, terminal_width
-from devstack.console.wording import event_lines, own_prefix, prefixes
+from devstack.console.wording import event_lines, own_prefix, own_text, prefixes
 from devstack.core.events import Event, ServiceChanged, StackReady, StackStopping
 from devstack.core.service import ServiceState
 from devstack.supervisor.first_spawn import FirstSpawn
@@ -111,7 +111,7 @@ class ForegroundView:
 
     def _say(self, lines: tuple[str, ...] | list[str]) -> None:
         if self._supervisor is not None and lines:
-            text = "".join(f"{self._prefix}{line}\n" for line in lines)
+            text = own_text(lines, self._prefix, self._room())
             if self._supervisor.output.is_shown:
                 self._supervisor.output.note(text.encode("utf-8", "replace"))
             else:
@@ -133,15 +133,16 @@ class ForegroundView:
         self._supervisor.output.set_footer(self._panel_text(self._panel))
         asyncio.get_running_loop().call_later(REDRAW_EVERY, self.redraw)
 
-    def _panel_text(self, panel: Panel) -> bytes:
-        return panel.text(terminal_size(sys.stdout), color=self._color).encode("utf-8", "replace")
+    def _panel_text(self, panel: Panel, *, is_last: bool = False) -> bytes:
+        text = panel.text(terminal_size(sys.stdout), color=self._color, is_last=is_last)
+        return text.encode("utf-8", "replace")
 
     def _close_panel(self) -> None:
         if self._panel is None or self._supervisor is None:
             return
         panel, self._panel = self._panel, None
         self._supervisor.output.set_footer(b"")
-        self._supervisor.output.note(self._panel_text(panel))
+        self._supervisor.output.note(self._panel_text(panel, is_last=True))
 
 
 def _words(finding: Finding) -> list[str]:

@@ -49,10 +49,12 @@ def run_up(request: UpRequest) -> NoReturn:
     _check_exit_code_from(request.exit_code_from, [service.name for service in prepared.stack.services])
     if request.detach:
         from devstack.cli.detaching import run_detached, show
+        from devstack.console.plain import terminal_width, wrapped
 
         code = run_detached(prepared, timeout=request.timeout, no_color=request.no_color)
         if code == 0:
-            show("in the background: `devstack logs -f` follows it, `devstack down` stops it\n")
+            said = "in the background: `devstack logs -f` follows it, `devstack down` stops it"
+            show(wrapped(said, terminal_width(sys.stdout)) + "\n")
         _leave(code)
     first = start_first(prepared.stack, color=wants_color(sys.stdout.isatty(), no_color=request.no_color))
     try:

@@ -73,6 +73,11 @@ def terminal_size(stream: TextIO) -> tuple[int, int]:
     return size.columns or 80, size.lines or 24
 
 
+def say(text: str) -> None:
+    """Print a line of devstack's own to stdout; on a terminal it ends between words."""
+    print_text(wrapped(printable(text), terminal_width(sys.stdout)), sys.stdout)
+
+
 def print_aside(text: str) -> None:
     """Print `text` to stderr; if that takes nothing, so be it: there is nobody else to tell."""
     with contextlib.suppress(OSError):

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from devstack.console.errors import wants_color
-from devstack.console.plain import align, print_text, terminal_width, wrapped
+from devstack.console.plain import align, print_text, printable, terminal_width, wrapped
 
 HEADINGS = ("SERVICE", "STATE", "PID", "PORTS", "UPTIME", "RESTARTS", "EXIT", "CPU", "MEMORY")
 STYLES = {
@@ -38,7 +38,9 @@ def show_status(status: Mapping[str, Any], notes: Sequence[str], *, no_color: bo
 
 def status_text(status: Mapping[str, Any], notes: Sequence[str], *, width: int | None, color: bool) -> str:
     """Return the table with a head line and `notes` below. `width` None: off a terminal, nothing is cut."""
-    head = f"{status['project']}: mode {status['mode']}, supervisor pid {status['supervisor']['pid']}"
+    head = (
+        f"{printable(status['project'])}: mode {status['mode']}, supervisor pid {status['supervisor']['pid']}"
+    )
     rows = [_cells(service) for service in status["services"]]
     plain = align([HEADINGS, *rows])
     fits = width is None or max(map(len, plain.splitlines())) + EDGES <= width

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Iterable, Mapping, Sequence
 
+from devstack.console.plain import NARROWEST, printable, wrapped
 from devstack.core.events import (
     Cause,
     Event,
@@ -43,6 +44,16 @@ def prefixes(names: Sequence[str], *, color: bool) -> dict[str, bytes]:
 def own_prefix(names: Sequence[str], *, color: bool) -> str:
     """Return what stands before devstack's own lines."""
     return _prefix(OWN_NAME, name_width(names), 1 if color else None).decode()
+
+
+def own_text(lines: Sequence[str], prefix: str, room: int | None) -> str:
+    """Return devstack's own lines, each behind `prefix`.
+
+    On a terminal, which has `room` columns behind the prefix, they end between words; None leaves them.
+    """
+    width = None if room is None or room < NARROWEST else room
+    rows = (row for line in lines for row in wrapped(printable(line), width).split("\n"))
+    return "".join(f"{prefix}{row}\n" for row in rows)
 
 
 def _prefix(name: str, width: int, code: int | None) -> bytes:

@@ -14,7 +14,7 @@ from devstack.console.plain import wrapped
 from devstack.console.stacked import stacked
 from devstack.console.status import status_text
 from devstack.console.websocket import websocket_text
-from devstack.console.wording import event_lines
+from devstack.console.wording import event_lines, own_text
 from devstack.core.events import StackReady
 from devstack.core.ports import PortClaim, Protocol
 from devstack.core.websocket_report import Step, WebSocketReport
@@ -147,3 +147,30 @@ def test_stacked_rows_keep_every_letter_and_stay_within_the_width(rows: list[lis
 def test_wrapping_keeps_every_letter_in_its_order(text: str, width: int) -> None:
     assert "".join(wrapped(text, width).split()) == "".join(text.split())
     assert wrapped(text, None) == text
+
+
+def test_own_lines_end_between_words_on_a_terminal_and_each_row_has_the_prefix() -> None:
+    line = "/home/you/trading: mode dev (the default), Procfile.dev (for mode dev)"
+    assert own_text([line, "ready"], "devstack | ", 50) == (
+        "devstack | /home/you/trading: mode dev (the default),\n"
+        "devstack |   Procfile.dev (for mode dev)\n"
+        "devstack | ready\n"
+    )
+    assert own_text([line], "devstack | ", None) == f"devstack | {line}\n"
+    assert own_text([line], "devstack | ", 9) == f"devstack | {line}\n"  # no room for words
+
+
+def test_own_lines_hold_nothing_that_a_terminal_would_obey() -> None:
+    assert own_text(["/home/\x1b[2J\nx\udcff: mode dev"], "| ", None) == (
+        "| /home/\\x1b[2J\\nx\\udcff: mode dev\n"
+    )
+
+
+def test_an_address_has_a_row_of_its_own_where_its_name_leaves_no_room_for_it() -> None:
+    claims = {"frontend": (PortClaim("frontend", 23000, "FRONTEND_PORT", Protocol.HTTP),)}
+    lines = event_lines(StackReady(5.1), claims, room=29)
+    assert own_text(lines, "", 29).splitlines() == [
+        "ready in 5.1 s:",
+        "  frontend",
+        "    http://localhost:23000",
+    ]
