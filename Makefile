@@ -41,7 +41,7 @@ format:
 
 bench:
 	@scripts/set-up dev
-	.venv/bin/python -m benchmarks
+	.venv/bin/python -m benchmarks $(ARGS)
 
 pictures:
 	@scripts/set-up services

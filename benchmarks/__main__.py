@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import platform
 import random
 import signal
+import subprocess
 import sys
 import time
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from benchmarks import peers
@@ -18,12 +20,15 @@ from benchmarks.cases import Bench, Case, Contender, all_cases
 from benchmarks.child import build_child
 from benchmarks.install import Store, UnavailableError
 from benchmarks.report import Results, render
-from benchmarks.run import CaseFailedError
+from benchmarks.run import CaseFailedError, at_most
 
 _HERE = Path(__file__).parent
 _STORE = _HERE.parent / ".bench"
 _LINES = 2_000_000
 _QUICK_LINES = 400_000
+_LONGEST_CASE = 180
+_FAILURES = (CaseFailedError, OSError, subprocess.SubprocessError, ValueError, LookupError, ArithmeticError)
+"""What a tool that misbehaves brings about in a case; the others are measured all the same."""
 
 
 def _arguments() -> argparse.Namespace:
@@ -33,6 +38,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--only", metavar="NAME,…", help=f"these tools alone: {names}")
     parser.add_argument("--case", metavar="NAME,…", help=f"these cases alone: {cases}")
     parser.add_argument("--rounds", type=int, default=5, help="samples of each figure (5)")
+    parser.add_argument("--minutes", type=float, help="begin no round that would not be over by then")
     parser.add_argument("--quick", action="store_true", help="fewer lines, shorter rests, two rounds")
     parser.add_argument("--output", type=Path, default=_HERE / "RESULTS.md", help="where to write")
     return parser.parse_args()
@@ -53,7 +59,7 @@ def _contenders(names: tuple[str, ...], store: Store, results: Results) -> list[
         peer = peers.load(name)
         try:
             found.append(Contender(peer, peer.locate(store)))
-        except UnavailableError as reason:
+        except (UnavailableError, OSError) as reason:
             results.unavailable[name] = str(reason)
             print(f"{name}: {reason}", flush=True)
         else:
@@ -66,9 +72,10 @@ def _measure(bench: Bench, case: Case, contender: Contender, results: Results) -
     name = contender.peer.name
     began = time.monotonic()
     try:
-        figures = case.measure(bench, contender)
-    except (CaseFailedError, OSError) as reason:
-        results.failures.setdefault(name, {})[case.name] = str(reason)
+        with at_most(_LONGEST_CASE):
+            figures = case.measure(bench, contender)
+    except _FAILURES as reason:
+        results.failures.setdefault(name, {})[case.name] = str(reason) or type(reason).__name__
         outcome = f"fails: {reason}"
     else:
         for figure, value in figures.items():
@@ -80,12 +87,13 @@ def _measure(bench: Bench, case: Case, contender: Contender, results: Results) -
     print(f"  {case.name:10} {name:16} {time.monotonic() - began:5.1f} s  {outcome}", flush=True)
 
 
-def _facts(bench: Bench, rounds: int) -> list[str]:
+def _facts(bench: Bench, rounds: int, cut_off: str) -> list[str]:
     return [
         f"{os.cpu_count()} processors, {platform.system()} {platform.release().partition('-')[0]}, "
         f"{platform.machine()}; {platform.python_implementation()} {platform.python_version()}",
         f"the services are {bench.child.made_of}",
-        f"{rounds} round{'s' * (rounds > 1)}; in each one every case runs all tools, in a new random order",
+        f"{rounds} round{'s' * (rounds != 1)}; in each one every case runs all tools, in a new random order",
+        *([f"of round {rounds + 1} the cases up to {cut_off} alone"] if cut_off else []),
         *(["a quick run: fewer lines and shorter rests"] if bench.quick else []),
     ]
 
@@ -94,8 +102,47 @@ def _stop_on_signal(_number: int, _frame: object) -> None:
     sys.exit(130)
 
 
+@dataclass(frozen=True, slots=True)
+class Series:
+    """The rounds of one call: what is run, and where its results go."""
+
+    bench: Bench
+    cases: list[Case]
+    contenders: list[Contender]
+    results: Results
+    output: Path
+
+    def run(self, rounds: int, seconds: float) -> None:
+        """Run so many rounds, or as many as are over within about so many seconds; one at least."""
+        began = time.monotonic()
+        for number in range(rounds):
+            print(f"round {number + 1} of {rounds}", flush=True)
+            took = self._round(number)
+            if time.monotonic() - began + took > seconds:
+                return
+
+    def _round(self, number: int) -> float:
+        """Run every case that is due; return the seconds that another round would take."""
+        again = 0.0
+        due = [case for case in self.cases if number == 0 or not case.once]
+        for case in due:
+            began = time.monotonic()
+            for contender in random.sample(self.contenders, len(self.contenders)):
+                _measure(self.bench, case, contender, self.results)
+            again += 0.0 if case.once else time.monotonic() - began
+            self._write(number, case.name)
+        self._write(number + 1, "")
+        return again
+
+    def _write(self, rounds: int, cut_off: str) -> None:
+        """Write what there is by now: whoever ends the run early has a report, too."""
+        self.results.facts = _facts(self.bench, rounds, cut_off)
+        (_STORE / "results.json").write_text(json.dumps(asdict(self.results), indent=1))
+        self.output.write_text(render(self.results))
+
+
 def main() -> None:
-    """Measure what was asked for, and write the report after each round."""
+    """Measure what was asked for, and write the report after each case."""
     arguments = _arguments()
     signal.signal(signal.SIGTERM, _stop_on_signal)
     cases = {case.name: case for case in all_cases()}
@@ -107,16 +154,8 @@ def main() -> None:
     bench = Bench(build_child(_STORE), arguments.quick, _QUICK_LINES if arguments.quick else _LINES)
     results = Results()
     contenders = _contenders(_chosen(arguments.only, peers.NAMES), store, results)
-    for index in range(rounds):
-        print(f"round {index + 1} of {rounds}", flush=True)
-        for case in chosen:
-            if case.once and index > 0:
-                continue
-            for contender in random.sample(contenders, len(contenders)):
-                _measure(bench, case, contender, results)
-        results.facts = _facts(bench, index + 1)
-        (_STORE / "results.json").write_text(json.dumps(asdict(results), indent=1))
-        arguments.output.write_text(render(results))
+    seconds = math.inf if arguments.minutes is None else arguments.minutes * 60
+    Series(bench, chosen, contenders, results, arguments.output).run(rounds, seconds)
     print(f"written: {os.path.relpath(arguments.output)}")
 
 

@@ -43,6 +43,9 @@ SIZE = (
     Figure("pss200", "PSS at 200, MB", 1),
     Figure("idle", "idle CPU, ms per 10 s", 1),
 )
+BESIDES = {"start4": ("stop",), "log1": ("cpu_gb",), "calm4": ("pss4", "idle"), "calm200": ("pss200",)}
+"""The figures of a case that do not begin with its name."""
+
 LOSS_CASES = {
     "log1": "1 child",
     "log4": "4 children",

@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
@@ -30,6 +31,7 @@ class Store:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         (folder / ".gitignore").write_text("*\n")
+        self._failed: dict[str, UnavailableError] = {}
         self._lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
 
     def lock(self) -> bool:
@@ -43,15 +45,24 @@ class Store:
             return False
         return True
 
+    def _install(self, name: str, install: Callable[[Path], None]) -> Path:
+        """Install into the folder `name`, once; what failed is not tried again for the next tool in it."""
+        if name in self._failed:
+            raise self._failed[name]
+        try:
+            install(self.folder / name)
+        except UnavailableError as error:
+            self._failed[name] = error
+            raise
+        return self.folder / name
+
     def python_tool(self, name: str) -> str:
         """Return the path of a console script of the Python peers; UnavailableError if there is none."""
-        _install_python_peers(self.folder / "python")
-        return str(self.folder / "python" / "bin" / name)
+        return str(self._install("python", _install_python_peers) / "bin" / name)
 
     def node_tool(self, path: str) -> str:
         """Return the one file below `node_modules` that the pattern `path` matches."""
-        _install_node_peers(self.folder / "node")
-        found = sorted((self.folder / "node" / "node_modules").glob(path))
+        found = sorted((self._install("node", _install_node_peers) / "node_modules").glob(path))
         if not found:
             raise UnavailableError(f"the npm package has no {path} for this machine")
         return str(found[0])

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from benchmarks.figures import (
+    BESIDES,
     HARD,
     LOG,
     LOSS_CASES,
@@ -28,8 +29,8 @@ Samples = dict[str, dict[str, list[Value]]]
 class Results:
     """All that a run of the benchmarks has found.
 
-    `facts` are lines about the machine and the method; `versions` and `shows` are by peer, `unavailable` says
-    why a peer is not in the tables, `failures` is by peer and case.
+    `facts` are lines about the machine and the method; `shows` is where a peer's output was read, by peer,
+    `unavailable` says why a peer is not in the tables, `failures` is by peer and case.
     """
 
     samples: Samples = field(default_factory=dict)
@@ -54,40 +55,53 @@ def written(value: Value | None, digits: int = 0) -> str:
 
 def _cell(results: Results, summary: Summary, peer: str, figure: Figure) -> str:
     value = summary.get(peer, {}).get(figure.name)
-    if value is None and any(case in figure.name for case in results.failures.get(peer, {})):
+    if value is None and any(_is_of(case, figure) for case in results.failures.get(peer, {})):
         return "fails"
     return written(value, figure.digits)
 
 
-def _figures(results: Results, summary: Summary, figures: Sequence[Figure]) -> str:
-    head = ["", *(figure.title for figure in figures)]
-    return table(
-        head, [[peer, *(_cell(results, summary, peer, figure) for figure in figures)] for peer in summary]
-    )
+def _is_of(case: str, figure: Figure) -> bool:
+    return figure.name.startswith(case) or figure.name in BESIDES.get(case, ())
 
 
-def _ratios(summary: Summary, figures: Sequence[Figure]) -> str:
+def _figures(title: str, results: Results, summary: Summary, figures: Sequence[Figure]) -> list[str]:
+    """Return the table of those figures of which anything is known, below its title."""
+    columns = {figure: [_cell(results, summary, peer, figure) for peer in summary] for figure in figures}
+    known = {figure: cells for figure, cells in columns.items() if any(cells)}
+    if not known:
+        return []
+    rows = [[peer, *cells] for peer, *cells in zip(summary, *known.values(), strict=True)]
+    return [title, table(["", *(figure.title for figure in known)], rows)]
+
+
+def _ratios(summary: Summary, all_figures: Sequence[Figure]) -> list[str]:
+    others = [peer for peer in summary if peer != "devstack"]
+    figures = [one for one in all_figures if any(advantage(summary, peer, one) for peer in others)]
     rows = []
-    for peer in summary:
-        if peer != "devstack":
-            ratios = [advantage(summary, peer, figure) for figure in figures]
-            rows.append([peer, *(f"{ratio:.2f}" if ratio is not None else "" for ratio in ratios)])
-    return table(["", *(figure.title.partition(",")[0] for figure in figures)], rows)
+    for peer in others:
+        ratios = [advantage(summary, peer, figure) for figure in figures]
+        rows.append([peer, *(f"{ratio:.2f}" if ratio is not None else "" for ratio in ratios)])
+    head = ["", *(figure.title.rpartition(",")[0] or figure.title for figure in figures)]
+    title = ["## How many times better devstack is", "Below 1 the other is better."]
+    return [*title, table(head, rows)] if figures else []
 
 
-def _loss(summary: Summary) -> str:
+def _loss(results: Results, summary: Summary) -> list[str]:
     rows = []
     for peer in summary:
         cells = []
         for case in LOSS_CASES:
             lost, torn = number(summary, peer, f"{case}_lost"), number(summary, peer, f"{case}_torn")
-            text = "" if lost is None or torn is None else f"{lost:,.0f} / {torn:,.0f}"
+            failed = "fails" if case in results.failures.get(peer, {}) else ""
+            text = failed if lost is None or torn is None else f"{lost:,.0f} / {torn:,.0f}"
             mixed, filed = number(summary, peer, f"{case}_mixed"), number(summary, peer, f"{case}_filed")
             text += f" (+ {mixed:,.0f} doubled or out of order)" if mixed else ""
             text += f" (+ {filed:,.0f} in log files)" if filed else ""
             cells.append(text)
         rows.append([peer, *cells])
-    return table(["lost / torn", *LOSS_CASES.values()], rows)
+    is_known = any(any(cells) for _, *cells in rows)
+    title = ["## Lines lost / torn", "The worst of all rounds."]
+    return [*title, table(["lost / torn", *LOSS_CASES.values()], rows)] if is_known else []
 
 
 def _targets(summary: Summary) -> str:
@@ -124,23 +138,15 @@ def render(results: Results) -> str:
         "“Here” is the target on this machine: where another peer's figure stands in parentheses, it is "
         "scaled by what that peer takes here.",
         _targets(summary),
-        "## Speed",
-        _figures(results, summary, SPEED),
-        "## Log stream",
-        _figures(results, summary, LOG),
-        "## Size and rest",
-        _figures(results, summary, SIZE),
-        "## How many times better devstack is",
-        "Below 1 the other is better.",
-        _ratios(summary, speed),
-        "## Lines lost / torn",
-        "The worst of all rounds.",
-        _loss(summary),
-        "## Hard cases",
-        _figures(results, summary, HARD),
-        "## Where the output was read",
-        _list(results.shows),
+        *_figures("## Speed", results, summary, SPEED),
+        *_figures("## Log stream", results, summary, LOG),
+        *_figures("## Size and rest", results, summary, SIZE),
+        *_ratios(summary, speed),
+        *_loss(results, summary),
+        *_figures("## Hard cases", results, summary, HARD),
     ]
+    if results.shows:
+        parts += ["## Where the output was read", _list(results.shows)]
     if results.unavailable:
         parts += ["## Not measured", _list(results.unavailable)]
     if failures:

@@ -27,6 +27,22 @@ class CaseFailedError(Exception):
     """A tool did not do what the case needs; the text says what."""
 
 
+@contextmanager
+def at_most(seconds: float) -> Iterator[None]:
+    """Fail what takes longer, wherever it hangs. For the main thread."""
+
+    def _ring(_number: int, _frame: object) -> None:
+        raise CaseFailedError(f"not done after {seconds:g} s")
+
+    before = signal.signal(signal.SIGALRM, _ring)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
 @dataclass(frozen=True, slots=True)
 class Stamp:
     """What a child noted: what it did, its pid, and when (CLOCK_MONOTONIC, ns)."""

@@ -16,7 +16,7 @@ from benchmarks.child import Child, build_child, lingerers
 from benchmarks.peers import load
 from benchmarks.ports import free_ports
 from benchmarks.processes import COOKIE
-from benchmarks.run import CaseFailedError, running
+from benchmarks.run import CaseFailedError, at_most, running
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the benchmarks read /proc")
 
@@ -96,6 +96,25 @@ def test_a_tool_that_ends_early_fails_its_case_with_its_own_words(child: Child) 
         ) as run,
     ):
         run.wait_for_stamps("ready", 1)
+
+
+def test_a_tool_that_hangs_fails_its_case_and_nothing_is_left_of_it(child: Child) -> None:
+    contender = floor()
+    folders = []
+
+    def _hang() -> None:
+        with running(
+            contender.peer,
+            contender.executable,
+            child,
+            lambda stamps, _go: lingerers(child, stamps, ["linger"]),
+        ) as run:
+            folders.append(run.folder)
+            run.wait_for_stamps("never comes", 1)
+
+    with pytest.raises(CaseFailedError, match="not done after 1 s"), at_most(1):
+        _hang()
+    assert [folder.exists() for folder in folders] == [False]
 
 
 def test_free_ports_are_as_many_as_asked_for_and_all_different() -> None:
