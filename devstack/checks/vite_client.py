@@ -20,12 +20,16 @@ _SOCKET_HOST = re.compile(
 _PORT = re.compile(r'const hmrPort = (?:null|"?(?P<port>\d+)"?)')
 _PROTOCOL = re.compile(r'const socketProtocol = (?:null|"(?P<protocol>\w+)")')
 _TOKEN = re.compile(r'const wsToken = "(?P<token>[^"]*)"')
+_BUILT_IN = "@devstack/"  # a path that the built-in frontend alone has
 _SCRIPT = re.compile(rf'["\'](?P<path>/[^"\'<>]*{CLIENT}|{CLIENT})["\']')
 
 
 @dataclass(frozen=True, slots=True)
 class ViteClient:
-    """Where the page that came from `page_port` connects to. `host` "" is the page's own host name."""
+    """Where the page that came from `page_port` connects to. `host` "" is the page's own host name.
+
+    `is_built_in`: it is not Vite's but the built-in frontend's, which speaks alike.
+    """
 
     page_port: int
     port: int
@@ -33,6 +37,7 @@ class ViteClient:
     host: str = ""
     protocol: str = "ws"
     token: str = ""
+    is_built_in: bool = False
 
     @property
     def path(self) -> str:
@@ -74,4 +79,5 @@ def parse_client(source: str, page_port: int) -> ViteClient | None:
         host=place["host"] or "",
         protocol=(protocol["protocol"] if protocol else None) or "ws",
         token=token["token"] if token else "",
+        is_built_in=_BUILT_IN in source,
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from devstack.checks.attempts import Attempt, Outcome, Target, try_handshake
 from devstack.checks.facts import StackFacts
-from devstack.checks.vite_client import SUBPROTOCOL, read_vite_client
+from devstack.checks.vite_client import SUBPROTOCOL, ViteClient, read_vite_client
 from devstack.core.findings import Finding, Level
 from devstack.core.ports import PortClaim, Protocol
 
@@ -23,7 +23,10 @@ async def check_websocket_paths(facts: StackFacts, *, foreign_pages: bool = True
 
     That last one is left out where `foreign_pages` is False.
     """
-    pages = [claim for claim in facts.stack.claims if await _serves_page(claim)]
+    clients = [(claim, await _client_of(claim)) for claim in facts.stack.claims]
+    pages = [claim for claim, client in clients if client is not None]
+    # The built-in frontend hands no WebSocket on: its page goes to the socket's own port.
+    proxies = [claim for claim, client in clients if client is not None and not client.is_built_in]
     findings: list[Finding] = []
     for claim in facts.stack.claims:
         if not _is_socket(claim):
@@ -34,7 +37,6 @@ async def check_websocket_paths(facts: StackFacts, *, foreign_pages: bool = True
         findings.append(await _judge_direct(claim, direct, origin))
         if direct.is_open and foreign_pages:
             findings.append(await _judge_foreign(claim))
-        proxies = [page for page in pages if _has_proxy(page, facts)]
         findings += [await _judge_proxy(claim, page, direct, facts) for page in proxies]
     return tuple(findings)
 
@@ -44,15 +46,9 @@ def _is_socket(claim: PortClaim) -> bool:
     return is_ws and claim.subprotocol != SUBPROTOCOL
 
 
-async def _serves_page(claim: PortClaim) -> bool:
-    """Say whether a dev server with hot reload answers there: the page comes from it."""
-    return claim.protocol is Protocol.HTTP and await read_vite_client(claim.port) is not None
-
-
-def _has_proxy(page: PortClaim, facts: StackFacts) -> bool:
-    """Say whether it is Vite: the built-in frontend, whose hot reload is another service, has no proxy."""
-    hot = [claim.service for claim in facts.stack.claims if claim.subprotocol == SUBPROTOCOL]
-    return not hot or page.service in hot
+async def _client_of(claim: PortClaim) -> ViteClient | None:
+    """Return what the dev server with hot reload that answers there tells its page; None: it is none."""
+    return await read_vite_client(claim.port) if claim.protocol is Protocol.HTTP else None
 
 
 async def _judge_direct(claim: PortClaim, attempt: Attempt, origin: str) -> Finding:

@@ -32,11 +32,13 @@ def serve(
     if name not in SERVICES:
         raise UsageError(f"no service is called {name!r}", hint=f"there are {', '.join(SERVICES)}")
     folder = _root(name, root)
-    _require_extra(name)
+    _require_extra(name, NEEDED.get(name, ()))
     from devstack.services.settings import read_settings
 
-    run = import_module(f"devstack.services.{name}").run
     settings = read_settings(os.environ)
+    if name == "frontend" and settings.owns_hmr:
+        _require_extra(name, NEEDED["hmr"])
+    run = import_module(f"devstack.services.{name}").run
     if name in WITH_ROOT:
         run(settings, folder, _say)
     else:
@@ -59,8 +61,8 @@ def _root(name: str, root: str | None) -> str | None:
     return os.path.realpath(root)
 
 
-def _require_extra(name: str) -> None:
-    missing = [module for module in ("uvicorn", *NEEDED.get(name, ())) if find_spec(module) is None]
+def _require_extra(name: str, modules: tuple[str, ...]) -> None:
+    missing = [module for module in ("uvicorn", *modules) if find_spec(module) is None]
     if missing:
         raise DevstackError(
             f"`devstack serve {name}` needs {', '.join(missing)}, which is not installed",

@@ -12,6 +12,7 @@ from devstack.config.mode import node_environment
 from devstack.config.port_rule import PORT
 from devstack.config.readiness import readiness_probes
 from devstack.config.settings import ServiceSettings
+from devstack.core.ports import OWN_CLAIMS
 from devstack.core.service import Service
 from devstack.errors import ConfigError
 
@@ -92,6 +93,7 @@ class ServiceBuilder(NamedTuple):
     def _environment(self, instance: str, settings: ServiceSettings, ports: Ports) -> dict[str, str]:
         env = {**self.shared, **settings.env}
         numbers = {claim.variable: claim.port for claim in ports.claims if claim.variable is not None}
+        own = ",".join(numbers)
         if ports.foreman is not None:
             numbers[PORT] = ports.foreman
         for variable, number in numbers.items():
@@ -99,6 +101,8 @@ class ServiceBuilder(NamedTuple):
             if not _says(written, number):  # a value that says it already reaches the service untouched
                 env[variable] = str(number)
         env["DEVSTACK_SERVICE"] = instance
+        if "," in own or OWN_CLAIMS in self.base or OWN_CLAIMS in env:  # whoever started us may have had it
+            env[OWN_CLAIMS] = own
         for name in ("DEVSTACK", "DEVSTACK_MODE", "DEVSTACK_PROJECT"):
             env[name] = self.shared[name]
         return env

@@ -10,6 +10,10 @@ FIRST_PORT = 1
 LAST_PORT = 65535
 
 
+OWN_CLAIMS = "DEVSTACK_CLAIMS"
+"""The variable that tells a service with several port claims which variables are its own, by commas."""
+
+
 class Protocol(StrEnum):
     TCP = "tcp"
     HTTP = "http"

@@ -23,7 +23,7 @@ from devstack.services.modules import ModuleGraph
 from devstack.services.origins import check_request
 from devstack.services.representation import Representation
 from devstack.services.served_files import ServedFile, read_part
-from devstack.services.server import Place, run_app
+from devstack.services.server import Part, Place, run_parts
 from devstack.services.settings import DEV, Settings
 from devstack.services.static import WEB_ROOT, PageApp, page_app
 
@@ -154,6 +154,14 @@ def frontend_app(settings: Settings, root: str | None, say: Say) -> Frontend:
 
 
 def run(settings: Settings, root: str | None, announce: Say) -> None:
-    """Serve the page's files on the frontend's port until SIGTERM or SIGINT."""
+    """Serve the page's files on the frontend's port until SIGTERM or SIGINT.
+
+    The HMR socket is served by this process too, as Vite's is, where its port is a claim of this service.
+    """
     place = Place("frontend", settings.host, settings.frontend_port, inherited=settings.listen_fds)
-    run_app(frontend_app(settings, root, announce), place, announce)
+    parts: list[Part] = [(frontend_app(settings, root, announce), place)]
+    if settings.owns_hmr:
+        from devstack.services.hmr import hmr_part
+
+        parts.append(hmr_part(settings, root, announce))
+    run_parts(parts, announce)

@@ -18,7 +18,7 @@ from devstack.services.hmr_token import hmr_token
 from devstack.services.hot_updates import HotState, Payload, plan, plan_invalidation
 from devstack.services.modules import ModuleGraph
 from devstack.services.origins import OriginPolicy, Refusal, check_request, policy_for
-from devstack.services.server import Place, run_app
+from devstack.services.server import Part, Place, run_parts
 from devstack.services.settings import Settings
 from devstack.services.static import WEB_ROOT
 from devstack.services.watched_files import Changes, WatchedFiles, watch_in_thread
@@ -244,7 +244,12 @@ def hmr_app(settings: Settings, root: str | None, say: Say) -> HmrApp:
     return HmrApp(policy_for(settings, settings.hmr_port), hmr_token(settings, real), HotReload(real, say))
 
 
+def hmr_part(settings: Settings, root: str | None, say: Say, inherited: int = 0) -> Part:
+    """Return the HMR socket's application and its place, `inherited` of whose sockets were handed over."""
+    place = Place("hmr", settings.host, settings.hmr_port, "ws", inherited=inherited)
+    return hmr_app(settings, root, say), place
+
+
 def run(settings: Settings, root: str | None, announce: Say) -> None:
     """Serve the HMR socket on its own port until SIGTERM or SIGINT."""
-    place = Place("hmr", settings.host, settings.hmr_port, "ws", inherited=settings.listen_fds)
-    run_app(hmr_app(settings, root, announce), place, announce)
+    run_parts([hmr_part(settings, root, announce, settings.listen_fds)], announce)

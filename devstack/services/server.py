@@ -1,4 +1,4 @@
-"""Runs one ASGI application: listens, says so, serves, and on SIGTERM or SIGINT stops gracefully.
+"""Runs ASGI applications: listens, says so, serves, and on SIGTERM or SIGINT stops gracefully.
 
 uvicorn's protocol and lifespan do the talking; its `Server` is not used: it wakes up ten times a second,
 ends by the signal that stopped it, and leaves no room for sockets that are handed over. Why its parser is
@@ -12,7 +12,7 @@ import gc
 import signal
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -22,6 +22,8 @@ from devstack.services.asgi import App
 from devstack.services.listening import allow_many_connections, open_listeners
 
 if TYPE_CHECKING:
+    from uvicorn.lifespan.on import LifespanOn
+
     from devstack.services.http_protocol import State
 
 GRACE = 8.0
@@ -49,26 +51,59 @@ class Place:
         return f"{self.scheme}://{host}:{self.port}{self.path}"
 
 
+Part = tuple[App, Place]
+"""An application and where it is served."""
+
+
 def run_app(app: App, place: Place, announce: Callable[[str], None]) -> None:
     """Serve `app` at `place` until SIGTERM or SIGINT, then stop gracefully and return.
 
     `announce` is called once, with one line, when the service listens. Errors: PortTakenError, ConfigError
     for an address that is none, ServiceError if the application does not start.
     """
-    listeners = open_listeners(place.host, place.port, place.inherited)
+    run_parts([(app, place)], announce)
+
+
+def run_parts(parts: Sequence[Part], announce: Callable[[str], None]) -> None:
+    """Serve several applications in this process, as `run_app` does one; `announce` is called for each.
+
+    None is served before all of their ports are ours.
+    """
+    bound = [(part, open_listeners(part[1].host, part[1].port, part[1].inherited)) for part in parts]
     allow_many_connections()
     with asyncio.Runner() as runner:
-        runner.run(_serve(app, listeners, place, announce))
+        runner.run(_serve(bound, announce))
 
 
-async def _serve(
-    app: App, listeners: list[socket.socket], place: Place, announce: Callable[[str], None]
-) -> None:
+async def _serve(bound: Sequence[tuple[Part, list[socket.socket]]], announce: Callable[[str], None]) -> None:
+    from devstack.services.http_protocol import State
+
+    state = State()
+    started = [await _start(part, listeners, state) for part, listeners in bound]
+    stop = _Stop(asyncio.get_running_loop())
+    gc.freeze()  # what is there now stays: no collection need look at it again
+    for (_, place), _ in bound:
+        announce(f"{place.service} listening on {place.url}")
+    await stop.asked.wait()
+    for lifespan, servers in started:
+        for server in servers:
+            server.close()
+        lifespan.state[STOPPING] = True  # requests see it in their scope's state
+    await _drain(state, stop)
+    for lifespan, _ in started:
+        await lifespan.shutdown()
+
+
+async def _start(
+    part: Part, listeners: list[socket.socket], state: State
+) -> tuple[LifespanOn, list[asyncio.Server]]:
+    """Start one application and accept connections for it. Raises ServiceError."""
     from uvicorn.config import Config
     from uvicorn.lifespan.on import LifespanOn
 
-    from devstack.services.http_protocol import HttpProtocol, State
+    from devstack.services.http_protocol import HttpProtocol
 
+    app, place = part
     config = Config(
         app,
         http=HttpProtocol,
@@ -82,7 +117,7 @@ async def _serve(
         timeout_keep_alive=KEEP_ALIVE,
     )
     config.load()
-    state, lifespan = State(), LifespanOn(config)
+    lifespan = LifespanOn(config)
     await lifespan.startup()
     if lifespan.should_exit:
         raise ServiceError(f"{place.service} could not start; what went wrong is said above")
@@ -92,15 +127,7 @@ async def _serve(
         return HttpProtocol(config=config, server_state=state, app_state=lifespan.state, _loop=loop)
 
     servers = [await loop.create_server(connect, sock=listener, backlog=2048) for listener in listeners]
-    stop = _Stop(loop)
-    gc.freeze()  # what is there now stays: no collection need look at it again
-    announce(f"{place.service} listening on {place.url}")
-    await stop.asked.wait()
-    for server in servers:
-        server.close()
-    lifespan.state[STOPPING] = True  # requests see it in their scope's state
-    await _drain(state, stop)
-    await lifespan.shutdown()
+    return lifespan, servers
 
 
 class _Stop:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from devstack.core.ports import is_port
+from devstack.core.ports import OWN_CLAIMS, is_port
 from devstack.errors import ConfigError
 from devstack.services.limits import DEFAULT_LIMITS, Limits
 from devstack.services.listening import count_inherited
@@ -22,7 +22,8 @@ class Settings:
     `base_path` is the path prefix under which a reverse proxy shows the stack ("/" for none, else "/x/").
     `allowed_origins` are origins beyond the stack's own that may use it, as `scheme://host[:port]`.
     `state_folders` are the folders, best first, in which a secret that frontend and hmr share may lie.
-    `listen_fds` is the number of listening sockets that were handed over (sd_listen_fds(3)).
+    `listen_fds` is the number of listening sockets that were handed over (sd_listen_fds(3)). `owns_hmr` says
+    that the port of the HMR socket is a claim of this service too, as it is of a frontend without `hmr`.
     """
 
     host: str = "127.0.0.1"
@@ -39,6 +40,7 @@ class Settings:
     market_seed: int = 1
     market_tick_ms: int = 100
     listen_fds: int = 0
+    owns_hmr: bool = False
     limits: Limits = DEFAULT_LIMITS
 
 
@@ -59,6 +61,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         market_seed=_whole_number(environ, "MARKET_SEED", 1, range(2**63)),
         market_tick_ms=_whole_number(environ, "MARKET_TICK_MS", 100, range(1, 60_001)),
         listen_fds=count_inherited(environ, os.getpid()),
+        owns_hmr="HMR_PORT" in environ.get(OWN_CLAIMS, "").split(","),
     )
 
 

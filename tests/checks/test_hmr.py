@@ -123,6 +123,7 @@ def test_what_the_client_module_says_is_read() -> None:
     assert client is not None
     assert (client.protocol, client.host, client.port) == ("wss", "dev.example", 443)
     assert client.path == "/app/?token=secret"
+    assert not client.is_built_in
 
 
 def test_any_other_module_is_not_vites() -> None:

@@ -83,6 +83,17 @@ def test_a_service_knows_its_name_its_mode_its_project_and_every_claims_variable
     }
 
 
+def test_a_service_with_several_claims_is_told_which_variables_are_its_own(tmp_path: Path) -> None:
+    loaded = load(write(tmp_path, {"Procfile.dev": "frontend: run\napi: run\ntrading: run\n"}))
+    assert seen_by(loaded, "frontend")["DEVSTACK_CLAIMS"] == "FRONTEND_PORT,HMR_PORT"
+    assert "DEVSTACK_CLAIMS" not in seen_by(loaded, "api")
+
+
+def test_the_claims_of_a_service_that_started_devstack_are_not_passed_on(tmp_path: Path) -> None:
+    loaded = load(write(tmp_path, {"Procfile.dev": SEED_DEV}), {"DEVSTACK_CLAIMS": "FRONTEND_PORT,HMR_PORT"})
+    assert seen_by(loaded, "frontend")["DEVSTACK_CLAIMS"] == "FRONTEND_PORT"
+
+
 def test_the_claims_of_services_that_are_not_chosen_are_known_too(tmp_path: Path) -> None:
     loaded = load(write(tmp_path, {"Procfile.dev": SEED_DEV}), services=("frontend",))
     assert [s.name for s in loaded.stack.services] == ["frontend"]

@@ -147,6 +147,7 @@ def test_the_client_says_port_and_token_as_vites_own_does(site: Services) -> Non
     found = parse_client(text, site.port("frontend"))
     assert found is not None
     assert (found.port, found.base, found.host, found.protocol) == (site.port("hmr"), "/", "", "ws")
+    assert found.is_built_in
     assert len(found.token) == 20
     assert "__" not in text.replace("__devstack", "")
 
