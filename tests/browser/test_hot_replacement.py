@@ -225,6 +225,21 @@ def test_a_lost_server_is_said_and_the_page_reloads_when_it_is_back(tab: Tab, si
     tab.wait_until(shows("one"))
 
 
+def test_a_page_at_a_route_reloads_too_when_the_server_is_back(
+    site: Services, root: Path, open_tab: Opener
+) -> None:
+    (root / "shop").mkdir()
+    site.start("frontend", "hmr")
+    tab = open_tab(site.url("frontend", "/shop/cart"))
+    tab.wait_for_line("[hmr] connected")
+    tab.page.evaluate("globalThis.kept = 'yes'")
+    site.end("hmr", signal.SIGKILL)
+    tab.wait_for_line("lost the server")
+    site.start("hmr")
+    tab.wait_until("globalThis.kept === undefined")
+    tab.wait_until(shows("one"))
+
+
 def test_a_page_waits_for_the_frontend_too_before_it_reloads(tab: Tab, site: Services) -> None:
     site.end("hmr", signal.SIGKILL)
     site.end("frontend", signal.SIGKILL)

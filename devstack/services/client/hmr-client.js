@@ -266,7 +266,8 @@ function ping() {
 /** A reload while the frontend is still away would leave the browser's own error page. */
 async function pageAnswers() {
   try {
-    return (await fetch(location.href, { method: "HEAD", cache: "no-store" })).ok;
+    const headers = { accept: "text/html" }; // as for the reload: at a route nothing else is answered
+    return (await fetch(location.href, { method: "HEAD", cache: "no-store", headers })).ok;
   } catch {
     return false;
   }
