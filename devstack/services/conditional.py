@@ -21,6 +21,7 @@ class ByteRange:
 
 
 UNSATISFIABLE = ByteRange(0, 0)
+BEYOND = 10**18
 
 
 def http_date(mtime_ns: int) -> str:
@@ -51,12 +52,18 @@ def byte_range(header: str | None, size: int) -> ByteRange | None:
         return None
     first, last = match.groups()
     if not first:
-        length = min(int(last), size)
+        length = min(_position(last), size)
         return ByteRange(size - length, size) if length else UNSATISFIABLE
-    start, end = int(first), min(int(last) + 1, size) if last else size
-    if last and int(last) < start:
+    start, end = _position(first), min(_position(last) + 1, size) if last else size
+    if last and _position(last) < start:
         return None
     return ByteRange(start, end) if start < size else UNSATISFIABLE
+
+
+def _position(digits: str) -> int:
+    """Return the number, or one beyond the end of any file: int() refuses thousands of digits."""
+    significant = digits.lstrip("0") or "0"
+    return int(significant) if len(significant) < 19 else BEYOND
 
 
 def range_still_applies(if_range: str | None, etag: str, mtime_ns: int | None) -> bool:
@@ -70,18 +77,33 @@ def range_still_applies(if_range: str | None, etag: str, mtime_ns: int | None) -
 
 
 def accepts_gzip(header: str | None) -> bool:
-    """Say whether Accept-Encoding lets gzip be used (section 12.5.3): named, or `*`, and not with q=0."""
+    """Say whether Accept-Encoding wants gzip (section 12.5.3): named, or `*`, with a q that is not 0 and not
+    below that of `identity`, where that is named.
+    """
     weights: dict[str, float] = {}
     for part in (header or "").lower().split(","):
         coding, _, parameter = part.partition(";")
         weights[coding.strip()] = _weight(parameter)
-    return weights.get("gzip", weights.get("x-gzip", weights.get("*", 0.0))) > 0
+    weight = weights.get("gzip", weights.get("x-gzip", weights.get("*", 0.0)))
+    return weight > 0 and weight >= weights.get("identity", 0.0)
 
 
 def accepts_html(header: str | None) -> bool:
     """Say whether the request is a navigation: it names text/html, which a script's or image's never does."""
-    kinds = {part.partition(";")[0].strip().lower() for part in (header or "").split(",")}
-    return bool(kinds & {"text/html", "application/xhtml+xml"})
+    return bool(_media_ranges(header) & {"text/html", "application/xhtml+xml"})
+
+
+def takes_anything(accept: str | None, destination: str | None) -> bool:
+    """Say whether a request may be for a page without naming its type, as curl's and `fetch()`'s are.
+
+    `destination` is Sec-Fetch-Dest, by which browsers tell that a script, a style or an image is meant.
+    """
+    is_open = not (accept or "").strip() or bool(_media_ranges(accept) & {"*/*", "text/*"})
+    return is_open and destination in (None, "empty", "document")
+
+
+def _media_ranges(header: str | None) -> set[str]:
+    return {part.partition(";")[0].strip().lower() for part in (header or "").split(",")}
 
 
 def is_hashed_name(name: str) -> bool:

@@ -31,6 +31,7 @@ FIRST_LOOK_SECONDS = 0.3
 """When the files are looked at once more: a change while the watcher was starting came with no event."""
 
 WAITING_MESSAGES = 64
+UPGRADE = (("upgrade", "websocket"), ("connection", "upgrade"), ("sec-websocket-version", "13"))
 Say = Callable[[str], None]
 
 
@@ -195,7 +196,7 @@ class HmrApp:
                 await self._open(scope, receive, send)
             case _:
                 refusal = check_request(scope["headers"], self._policy)
-                upgrade = [("upgrade", "websocket")] if refusal is None else []
+                upgrade = UPGRADE if refusal is None else ()
                 refusal = refusal or Refusal(426, "Upgrade Required: this is the HMR WebSocket")
                 await send_text(scope, send, refusal.status, refusal.reason, upgrade)
 

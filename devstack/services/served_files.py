@@ -87,6 +87,11 @@ def is_folder(root: str, segments: tuple[str, ...]) -> bool:
     return find_file(root, (*segments, "index.html")) is not None
 
 
+def begins_with_a_file(root: str, segments: tuple[str, ...]) -> bool:
+    """Say whether the first of `segments` is a file, a folder or a link in `root`, to be served or not."""
+    return os.path.lexists(os.path.join(root, segments[0]))
+
+
 def stamp_of(status: os.stat_result) -> int:
     """Return a number that differs after every change: a restored old file has a new inode or ctime."""
     return hash((status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino))

@@ -12,12 +12,19 @@ from hashlib import blake2b
 from typing import Protocol
 
 from devstack.services.asgi import Receive, Scope, Send, header, refuse_websocket, run_lifespan, send_text
-from devstack.services.conditional import accepts_gzip, accepts_html, is_hashed_name
+from devstack.services.conditional import accepts_gzip, accepts_html, is_hashed_name, takes_anything
 from devstack.services.media_types import is_compressible, media_type
 from devstack.services.origins import OriginPolicy, check_request, policy_for
 from devstack.services.page_html import ProdPages
 from devstack.services.representation import Representation, send_representation
-from devstack.services.served_files import ServedFile, find_file, is_folder, read_part, split_url_path
+from devstack.services.served_files import (
+    ServedFile,
+    begins_with_a_file,
+    find_file,
+    is_folder,
+    read_part,
+    split_url_path,
+)
 from devstack.services.settings import Settings
 
 WEB_ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "web")
@@ -25,6 +32,7 @@ WEB_ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "web")
 
 IMMUTABLE = "public, max-age=31536000, immutable"
 REVALIDATE = "no-cache"
+DEV_SERVERS_OWN = frozenset({"@vite", "@devstack"})
 LARGEST_IN_MEMORY = 4 * 1024 * 1024
 MEMORY = 64 * 1024 * 1024
 WORTH_GZIP = 512
@@ -119,19 +127,27 @@ class PageApp:
         elif file := find_file(self.root, segments if segments[-1] else (*segments[:-1], "index.html")):
             await send_representation(scope, send, self._represent(scope, file))
         elif is_folder(self.root, segments):
-            target = scope["raw_path"].decode("latin-1").lstrip("/") + "/"
+            query = scope["query_string"].decode("latin-1")
+            target = scope["raw_path"].decode("latin-1").lstrip("/") + "/" + (f"?{query}" if query else "")
             await send_text(scope, send, 308, "a folder", [("location", self.base_path + target)])
         else:
             await self._fall_back(scope, send, segments)
 
     async def _fall_back(self, scope: Scope, send: Send, segments: tuple[str, ...]) -> None:
-        """Send index.html to a navigation to a route of the page's own; a missing asset stays missing."""
-        is_route = not any("." in segment for segment in segments[-1:])
+        """Send index.html for a route of the page's own; a missing asset stays missing."""
         page = find_file(self.root, ("index.html",))
-        if page is None or not is_route or not accepts_html(header(scope, b"accept")):
+        if page is None or not self._is_route(scope, segments):
             await send_text(scope, send, 404, "not found")
         else:
             await send_representation(scope, send, self._represent(scope, page))
+
+    def _is_route(self, scope: Scope, segments: tuple[str, ...]) -> bool:
+        """Say whether a navigation goes there, or what may be one goes where the root has nothing."""
+        accept = header(scope, b"accept")
+        if "." in segments[-1] or segments[0] in DEV_SERVERS_OWN:
+            return False
+        may_be = takes_anything(accept, header(scope, b"sec-fetch-dest"))
+        return accepts_html(accept) or (may_be and not begins_with_a_file(self.root, segments))
 
     def _represent(self, scope: Scope, file: ServedFile) -> Representation:
         if self.pages.rewrites(file):

@@ -12,6 +12,7 @@ from devstack.services.conditional import (
     byte_range,
     is_fresh,
     is_hashed_name,
+    takes_anything,
 )
 
 
@@ -24,6 +25,10 @@ from devstack.services.conditional import (
         ("bytes=-300", ByteRange(0, 10)),
         ("bytes=9-99", ByteRange(9, 10)),
         ("bytes=10-", UNSATISFIABLE),
+        (f"bytes=0-{'9' * 5000}", ByteRange(0, 10)),
+        (f"bytes=-{'9' * 5000}", ByteRange(0, 10)),
+        (f"bytes={'9' * 5000}-", UNSATISFIABLE),
+        (f"bytes={'0' * 5000}1-", ByteRange(1, 10)),
         ("bytes=-0", UNSATISFIABLE),
         ("bytes=5-4", None),
         ("bytes=a-b", None),
@@ -66,6 +71,9 @@ def test_an_entity_tag_rules_over_the_date() -> None:
         ("", False),
         (None, False),
         ("gzip;q=x", False),
+        ("gzip;q=0.5, identity", False),
+        ("gzip, identity;q=0.5", True),
+        ("identity;q=0, *", True),
     ],
 )
 def test_gzip_is_used_only_where_it_is_accepted(header: str | None, accepted: bool) -> None:
@@ -76,6 +84,24 @@ def test_only_a_navigation_accepts_html() -> None:
     assert accepts_html("text/html,application/xhtml+xml,*/*;q=0.8")
     assert not accepts_html("*/*")
     assert not accepts_html(None)
+
+
+@pytest.mark.parametrize(
+    ("accept", "destination", "taken"),
+    [
+        (None, None, True),
+        ("", None, True),
+        ("*/*", None, True),
+        ("*/*", "empty", True),
+        ("*/*", "script", False),
+        ("image/avif,image/webp,*/*;q=0.8", "image", False),
+        ("application/json", None, False),
+    ],
+)
+def test_a_page_may_be_meant_by_what_asks_for_anything(
+    accept: str | None, destination: str | None, taken: bool
+) -> None:
+    assert takes_anything(accept, destination) is taken
 
 
 @pytest.mark.parametrize(

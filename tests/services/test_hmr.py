@@ -111,6 +111,7 @@ def test_a_ping_is_taken_and_closed_at_once_without_a_token(site: Services) -> N
 def test_a_plain_get_is_426(site: Services) -> None:
     answer = ask(site.port("hmr"))
     assert (answer.status, answer.headers["upgrade"]) == (426, "websocket")
+    assert (answer.headers["connection"], answer.headers["sec-websocket-version"]) == ("upgrade", "13")
 
 
 def test_another_checkouts_page_has_another_token(site: Services, tmp_path: Path) -> None:

@@ -41,7 +41,10 @@ def make_root(folder: Path) -> Path:
     os.symlink(folder, root / "folder-out")
     os.symlink(root / ".env", root / "link-to-dotfile.txt")
     os.symlink(root / "style.css", root / "link-inside.css")
+    os.symlink(folder / "outside.txt", root / "link-out")
+    (root / "node").mkdir()
     os.mkfifo(root / "pipe.txt")
+    os.mkfifo(root / "pipe")
     return root
 
 
@@ -115,8 +118,14 @@ OUTSIDE = [
     "/app.js::$DATA",
     "/app.js.",
     "/pipe.txt",
+    "/link-out",
+    "/pipe",
+    "/folder-out/root-twin",
+    "/node",
+    "/node/",
+    "/sub/gone",
+    "/folder-out/gone",
     "/sub//index.html",
-    "/etc/passwd",
     "/" + "a" * 5000,
 ]
 
@@ -145,11 +154,16 @@ def test_a_folder_is_not_listed(port: int) -> None:
     assert ask(port, "/folder-out/").status == 404
     redirect = ask(port, "/sub")
     assert (redirect.status, redirect.headers["location"]) == (308, "/sub/")
+    assert ask(port, "/sub?a=1&b").headers["location"] == "/sub/?a=1&b"
 
 
 def test_a_navigation_to_a_route_gets_the_page_and_a_missing_asset_404(port: int) -> None:
     assert "home" in ask(port, "/markets/BTC-USD", accept="text/html,*/*;q=0.8").text
-    assert ask(port, "/markets/BTC-USD", accept="*/*").status == 404
+    for accept in ("*/*", ""):
+        assert "home" in ask(port, "/markets/BTC-USD", accept=accept).text
+    assert "home" in ask(port, "/markets/BTC-USD").text
+    assert ask(port, "/markets/BTC-USD", accept="*/*", Sec_Fetch_Dest="script").status == 404
+    assert ask(port, "/markets/BTC-USD", accept="application/json").status == 404
     assert ask(port, "/assets/gone.js", accept="text/html").status == 404
 
 
