@@ -144,8 +144,9 @@ class Client:
         if had:
             feed.catch_up(self, message.channel, had)
             feed.leave(self, message.channel, had)
-        self.subscriptions[message.channel] = had | wanted
-        feed.join(self, message.channel, had | wanted)
+        if had | wanted:  # an empty list of symbols is answered, and is no subscription
+            self.subscriptions[message.channel] = had | wanted
+            feed.join(self, message.channel, had | wanted)
         if message.resume is not None and self._can_resume(message.resume, seq):
             session = feed.source.market.session
             self._send(type="resumed", channel=message.channel, session=session, seq=message.resume.seq)

@@ -96,6 +96,8 @@ def _bad_message(error: ValidationError) -> BadMessageError:
             return BadMessageError("unknown_type", f"`type` must be one of {', '.join(MESSAGE_TYPES)}")
         case _, "channel":
             return BadMessageError("unknown_channel", f"`channel` must be one of {', '.join(CHANNELS)}")
+        case _, "id.str" | "id.int":
+            return BadMessageError("invalid_message", "`id` must be text or a whole number")
         case _, "":
             return BadMessageError("not_json", "a message must be one JSON object")
     return BadMessageError("invalid_message", f"`{where}`: {first['msg']}")

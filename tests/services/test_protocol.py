@@ -69,6 +69,8 @@ def test_each_mistake_has_its_code(text: str, code: str) -> None:
 def test_an_error_names_the_member_that_is_wrong() -> None:
     with pytest.raises(BadMessageError, match="symbols"):
         parse_message('{"type":"subscribe","channel":"quotes","symbols":3}')
+    with pytest.raises(BadMessageError, match=r"^`id` must be text or a whole number$"):
+        parse_message('{"type":"ping","id":1.5}')
 
 
 JSON = st.recursive(

@@ -101,10 +101,13 @@ def test_too_many_subscriptions_are_refused() -> None:
 
 def test_an_idle_connection_is_closed_and_a_subscriber_is_not() -> None:
     limits = {"idle_s": 0.3, "heartbeat_s": 0.4}
-    with serving("trading", limits=limits) as running, opened(running, 2) as (idle, subscriber):
+    with serving("trading", limits=limits) as running, opened(running, 3) as (idle, of_nothing, subscriber):
+        of_nothing.say(type="subscribe", channel="quotes", symbols=[])
+        assert of_nothing.message("snapshot")["quotes"] == []
         subscriber.say(type="subscribe", channel="quotes", symbols=["BTC-USD"])
         subscriber.message("snapshot")
         assert idle.close_frame().close_code == 1008
+        assert of_nothing.close_frame().close_code == 1008
         subscriber.message("update")
 
 
