@@ -105,7 +105,8 @@ export function createChart(store, actions) {
       const at = Math.round(y(price)) + 0.5;
       context.moveTo(0, at);
       context.lineTo(plot.right, at);
-      context.fillText(formatDecimal(price.toFixed(decimals())), plot.right + 8, at);
+      const isBehindLast = Math.abs(at - y(shown.at(-1).close)) < 16;
+      if (!isBehindLast) context.fillText(formatDecimal(price.toFixed(decimals())), plot.right + 8, at);
     }
     context.textAlign = "center";
     const seconds = INTERVALS[store.interval];
