@@ -32,6 +32,8 @@ GRACE = 8.0
 KEEP_ALIVE = 15
 STOPPING = "stopping"
 POLL_WHILE_STOPPING = 0.01
+TURNS_TO_CONNECT = 5
+"""Turns of the event loop, with a few to spare, until a connection that was accepted has its protocol."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +87,8 @@ async def _serve(bound: Sequence[tuple[Part, list[socket.socket]]], announce: Ca
     for (_, place), _ in bound:
         announce(f"{place.service} listening on {place.url}")
     await stop.asked.wait()
-    for lifespan, servers in started:
-        for server in servers:
-            server.close()
+    await stop_accepting([server for _, servers in started for server in servers])
+    for lifespan, _ in started:
         lifespan.state[STOPPING] = True  # requests see it in their scope's state
     await _drain(state, stop)
     for lifespan, _ in started:
@@ -128,6 +129,18 @@ async def _start(
 
     servers = [await loop.create_server(connect, sock=listener, backlog=2048) for listener in listeners]
     return lifespan, servers
+
+
+async def stop_accepting(servers: Sequence[asyncio.Server]) -> None:
+    """Accept no more, and let in who was accepted just now: asyncio would drop them with its server."""
+    loop = asyncio.get_running_loop()
+    if sys.platform != "win32":  # the loop there accepts by another way
+        for listener in [listener for server in servers for listener in server.sockets]:
+            loop.remove_reader(listener.fileno())
+    for _ in range(TURNS_TO_CONNECT):
+        await asyncio.sleep(0)
+    for server in servers:
+        server.close()
 
 
 class _Stop:

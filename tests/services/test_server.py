@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import socket
 import subprocess
@@ -17,6 +18,7 @@ import pytest
 
 from devstack.errors import ConfigError, PortTakenError
 from devstack.services.listening import count_inherited, open_listeners
+from devstack.services.server import stop_accepting
 from tests.services.raw_socket import RawSocket
 from tests.services.running import LONG, PROGRAM, free_port, serving, until
 
@@ -227,11 +229,12 @@ class Holder:
 
 
 class Customer(threading.Thread):
-    """Asks again and again over one connection, which it renews when told to; counts what went wrong."""
+    """Asks again and again, over one connection or a new one each time; counts what went wrong."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, headers: dict[str, str]) -> None:
         super().__init__(daemon=True)
         self.port = port
+        self.headers = headers
         self.answers = 0
         self.failures: list[str] = []
         self.enough = threading.Event()
@@ -240,7 +243,7 @@ class Customer(threading.Thread):
         connection = HTTPConnection("127.0.0.1", self.port, timeout=LONG)
         while not self.enough.is_set():
             try:
-                connection.request("GET", "/api/quotes")
+                connection.request("GET", "/api/quotes", headers=self.headers)
                 response = connection.getresponse()
                 response.read()
             except (OSError, HTTPException) as error:
@@ -257,7 +260,7 @@ class Customer(threading.Thread):
 def test_no_request_is_lost_when_the_listening_socket_is_handed_over() -> None:
     holder = Holder()
     service = holder.start()
-    customers = [Customer(holder.port) for _ in range(8)]
+    customers = [Customer(holder.port, {"Connection": how}) for how in ("keep-alive", "close") * 6]
     try:
         for customer in customers:
             customer.start()
@@ -280,8 +283,32 @@ def test_no_request_is_lost_when_the_listening_socket_is_handed_over() -> None:
         assert service.stdout is not None
         service.stdout.close()
         holder.listener.close()
-    assert [customer.failures for customer in customers] == [[]] * 8
+    assert [customer.failures for customer in customers] == [[]] * 12
     assert sum(customer.answers for customer in customers) > 600
+
+
+def test_who_was_accepted_in_the_moment_of_the_stop_is_let_in() -> None:
+    made: list[asyncio.BaseTransport] = []
+
+    class Protocol(asyncio.Protocol):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            made.append(transport)
+
+    async def run() -> None:
+        port = free_port()
+        [listener] = open_listeners("127.0.0.1", port)
+        server = await asyncio.get_running_loop().create_server(Protocol, sock=listener)
+        with contextlib.ExitStack() as stack:
+            for _ in range(5):
+                stack.enter_context(socket.create_connection(("127.0.0.1", port), LONG))
+            for _ in range(2):  # now they are accepted, and have no protocol yet
+                await asyncio.sleep(0)
+            await stop_accepting([server])
+            assert len(made) == 5
+            for transport in made:
+                transport.abort()  # type: ignore[attr-defined] # each is a socket's
+
+    asyncio.run(run())
 
 
 def test_sockets_of_the_combined_service_close_with_1012_at_a_handover() -> None:
