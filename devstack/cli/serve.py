@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from devstack.cli.options import NoColorOption, ProjectOption, VersionOption
+from devstack.config.suggest import did_you_mean
 from devstack.errors import DevstackError, UsageError
 
 SERVICES = ("frontend", "hmr", "api", "trading", "combined")
@@ -30,7 +31,8 @@ def serve(
 ) -> None:
     """Run one built-in service in this process."""
     if name not in SERVICES:
-        raise UsageError(f"no service is called {name!r}", hint=f"there are {', '.join(SERVICES)}")
+        meant = did_you_mean(name, SERVICES)
+        raise UsageError(f"no service is called {name!r}{meant}", hint=f"there are {', '.join(SERVICES)}")
     folder = _root(name, root)
     _require_extra(name, NEEDED.get(name, ()))
     from devstack.services.settings import read_settings

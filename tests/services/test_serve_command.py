@@ -27,6 +27,8 @@ def test_an_unknown_service_is_exit_2_and_names_the_five() -> None:
     ran = serve("vite")
     assert ran.returncode == 2
     assert "frontend, hmr, api, trading, combined" in ran.stderr
+    assert "did you mean" not in ran.stderr
+    assert "no service is called 'fronend' (did you mean “frontend”?)" in serve("fronend").stderr
 
 
 def test_a_root_that_is_not_there_or_not_wanted_is_exit_2(tmp_path: Path) -> None:

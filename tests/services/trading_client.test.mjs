@@ -69,6 +69,16 @@ beforeEach(() => {
   mock.timers.enable({ apis: ["setTimeout"] });
 });
 
+test("symbols that were asked for without a connection get a snapshot, not the end of a resumed stream", () => {
+  const { client, log } = build();
+  last().say(HELLO, SNAPSHOT);
+  last().lose();
+  client.subscribe("quotes", { symbols: ["B"] });
+  mock.timers.tick(60_000);
+  last().say(HELLO);
+  assert.deepEqual(last().sent, [{ type: "subscribe", channel: "quotes", symbols: ["A", "B"] }], log.join("\n"));
+});
+
 test("it says which socket, which mode and why, and is live when the server has said hello", () => {
   const { client, log, states } = build();
   assert.equal(log[0], "dev mode, socket ws://localhost:3001/api/ws (the server said dev, with the trading socket on port 3001)");

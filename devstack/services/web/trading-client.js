@@ -140,7 +140,9 @@ export class TradingClient extends EventTarget {
     const before = this.#wanted.get(channel);
     const all = symbols === null || before?.symbols === null;
     this.#wanted.set(channel, { symbols: all ? null : new Set([...(before?.symbols ?? []), ...symbols]), name });
-    this.#send({ type: "subscribe", channel, ...(symbols && { symbols }), ...(name && { name }) });
+    const isSent = this.#send({ type: "subscribe", channel, ...(symbols && { symbols }), ...(name && { name }) });
+    // What is resumed has no snapshot: not enough for symbols that nobody has asked for before.
+    if (!isSent && channel !== "bots") this.#last.delete(channel);
   }
 
   unsubscribe(channel, symbols = null) {
