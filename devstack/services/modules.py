@@ -106,17 +106,18 @@ class ModuleGraph:
         self._looked_at.clear()
 
     def module(self, id_: str) -> Module | None:
-        """Return the module, or None where there is no such file."""
+        """Return the module, or None where there is no such file, or none that can be read."""
         known = self._modules.get(id_)
         if id_ in self._looked_at:
             return known
         self._looked_at.add(id_)
         file = find_file(self.root, tuple(id_[1:].split("/"))) if _is_servable(id_) else None
-        if file is None:
+        if file is not None and (known is None or known.stamp != file.stamp):
+            known = _read(id_, file)
+        if file is None or known is None:
             self._modules.pop(id_, None)
             return None
-        if known is None or known.stamp != file.stamp:
-            known = self._modules[id_] = _read(id_, file)
+        self._modules[id_] = known
         return known
 
     def reached(self, starts: Iterable[str], *, past_boundaries: bool = True) -> set[str]:
@@ -186,11 +187,14 @@ def _is_servable(id_: str) -> bool:
     return all(part and not part.startswith(".") for part in id_[1:].split("/"))
 
 
-def _read(id_: str, file: ServedFile) -> Module:
+def _read(id_: str, file: ServedFile) -> Module | None:
     kind = extension(id_)
     if kind not in SCRIPTS | PAGES | {".css"}:
         return Module(id_, file.stamp)
-    text = read_part(file.path, 0, file.size).decode("utf-8", "surrogateescape")
+    try:
+        text = read_part(file.path, 0, file.size).decode("utf-8", "surrogateescape")
+    except OSError:  # gone since it was found, or not this user's to read
+        return None
     if kind in SCRIPTS:
         return _script(id_, file.stamp, text)
     if kind in PAGES:

@@ -125,7 +125,7 @@ class PageApp:
         elif own := self.pages.own_file(scope["path"], scope["query_string"].decode("latin-1")):
             await send_representation(scope, send, own)
         elif file := find_file(self.root, segments if segments[-1] else (*segments[:-1], "index.html")):
-            await send_representation(scope, send, self._represent(scope, file))
+            await self._send_file(scope, send, file)
         elif is_folder(self.root, segments):
             query = scope["query_string"].decode("latin-1")
             target = scope["raw_path"].decode("latin-1").lstrip("/") + "/" + (f"?{query}" if query else "")
@@ -139,7 +139,16 @@ class PageApp:
         if page is None or not self._is_route(scope, segments):
             await send_text(scope, send, 404, "not found")
         else:
-            await send_representation(scope, send, self._represent(scope, page))
+            await self._send_file(scope, send, page)
+
+    async def _send_file(self, scope: Scope, send: Send, file: ServedFile) -> None:
+        """Send a file; one that is gone since it was found, or not this user's to read, is not there."""
+        try:
+            found = self._represent(scope, file)
+        except OSError:
+            await send_text(scope, send, 404, "not found")
+        else:
+            await send_representation(scope, send, found)
 
     def _is_route(self, scope: Scope, segments: tuple[str, ...]) -> bool:
         """Say whether a navigation goes there, or what may be one goes where the root has nothing."""

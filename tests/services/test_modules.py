@@ -150,3 +150,13 @@ def test_what_is_added_is_first_in_the_head(html: str, expected: str) -> None:
 
 def test_the_config_cannot_break_out_of_its_element() -> None:
     assert "</script><" not in config_element({"base": "</script><script>alert(1)"})[:-9]
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read everything")
+def test_a_file_that_may_not_be_read_is_missing_and_harms_nobody(tmp_path: Path) -> None:
+    graph = write(tmp_path, a='import "./b.js";', b="")
+    (tmp_path / "b.js").chmod(0)
+    module = graph.module("/a.js")
+    assert module is not None
+    assert module.imports == {"/b.js"}
+    assert graph.module("/b.js") is None

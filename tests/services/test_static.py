@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableMapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from devstack.services.served_files import split_url_path
+from devstack.services.served_files import ServedFile, split_url_path
+from devstack.services.settings import Settings
+from devstack.services.static import page_app
 from tests.services.processes import Answer, Services, ask, services
 
 SECRET = "secret outside"
@@ -148,6 +152,43 @@ def test_no_spelling_and_no_link_leads_out_of_the_root_or_to_a_dotfile(port: int
 def test_a_path_either_is_refused_or_has_no_segment_that_leads_out(parts: list[str]) -> None:
     segments = split_url_path(("/" + "".join(parts)).encode())
     assert segments is None or not {"..", ".", ".env"} & set(segments)
+
+
+class Vanishing:
+    """Pages under whose hands a file goes away, after it was found and before it is read."""
+
+    def rewrites(self, file: ServedFile) -> bool:
+        os.unlink(file.path)
+        return True
+
+    def rewrite(self, _file: ServedFile, content: bytes) -> bytes:
+        return content
+
+    def own_file(self, _path: str, _query: str) -> None:
+        return None
+
+
+def test_a_file_that_goes_away_while_it_is_asked_for_is_not_there(tmp_path: Path) -> None:
+    (tmp_path / "app.js").write_text("1")
+    app = page_app(Settings(), root=str(tmp_path), port=3000, pages=Vanishing())
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "path": "/app.js",
+        "raw_path": b"/app.js",
+        "query_string": b"",
+        "headers": [(b"host", b"localhost")],
+    }
+    sent: list[MutableMapping[str, Any]] = []
+
+    async def receive() -> MutableMapping[str, Any]:
+        return {"type": "http.disconnect"}
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        sent.append(message)
+
+    asyncio.run(app(scope, receive, send))
+    assert sent[0]["status"] == 404
 
 
 def test_a_folder_is_not_listed(port: int) -> None:
