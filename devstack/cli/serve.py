@@ -10,7 +10,9 @@ from typing import Annotated
 
 import typer
 
-from devstack.cli.options import NoColorOption, ProjectOption, VersionOption
+from devstack.cli.options import NoColorOption, ProjectOption, VersionOption, globals_of
+from devstack.cli.stack_options import current_folder
+from devstack.config.locate import starting_folder
 from devstack.config.suggest import did_you_mean
 from devstack.errors import DevstackError, UsageError
 
@@ -21,6 +23,7 @@ NEEDED = {"api": ("fastapi",), "combined": ("fastapi",), "hmr": ("watchfiles",)}
 
 
 def serve(
+    ctx: typer.Context,
     name: Annotated[str, typer.Argument(help="frontend, hmr, api, trading or combined.", metavar="NAME")],
     root: Annotated[
         str | None, typer.Option("--root", metavar="DIR", help="The files to serve and watch.")
@@ -33,7 +36,7 @@ def serve(
     if name not in SERVICES:
         meant = did_you_mean(name, SERVICES)
         raise UsageError(f"no service is called {name!r}{meant}", hint=f"there are {', '.join(SERVICES)}")
-    folder = _root(name, root)
+    folder = _root(name, root, starting_folder(globals_of(ctx).project, current_folder()))
     _require_extra(name, NEEDED.get(name, ()))
     from devstack.services.settings import read_settings
 
@@ -53,14 +56,16 @@ def _say(line: str) -> None:
     sys.stdout.flush()
 
 
-def _root(name: str, root: str | None) -> str | None:
+def _root(name: str, root: str | None, start: str) -> str | None:
+    """Return the files' folder; a relative one counts from `start`, as all paths on the command line do."""
     if root is None:
         return None
     if name not in WITH_ROOT:
         raise UsageError(f"{name} serves no files, so it takes no --root")
-    if not os.path.isdir(root):
+    folder = os.path.join(start, root)
+    if not os.path.isdir(folder):
         raise UsageError(f"--root {root}: there is no such folder")
-    return os.path.realpath(root)
+    return os.path.realpath(folder)
 
 
 def _require_extra(name: str, modules: tuple[str, ...]) -> None:

@@ -36,6 +36,15 @@ def test_a_root_that_is_not_there_or_not_wanted_is_exit_2(tmp_path: Path) -> Non
     assert serve("api", "--root", str(tmp_path)).returncode == 2
 
 
+def test_a_relative_root_counts_from_the_folder_that_c_names(tmp_path: Path) -> None:
+    ran = serve("api", "-C", str(tmp_path / "gone"))
+    assert (ran.returncode, "there is no such folder" in ran.stderr) == (2, True)
+    (tmp_path / "web").mkdir()
+    with socket.create_server(("127.0.0.1", 0)) as holder:  # so far it comes only when the root is there
+        port = str(holder.getsockname()[1])
+        assert serve("frontend", "-C", str(tmp_path), "--root", "web", FRONTEND_PORT=port).returncode == 3
+
+
 @pytest.mark.parametrize(("name", "variable"), [("frontend", "FRONTEND_PORT"), ("hmr", "HMR_PORT")])
 def test_a_port_that_is_none_is_exit_4_and_named(name: str, variable: str) -> None:
     ran = serve(name, **{variable: "abc"})
