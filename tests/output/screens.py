@@ -66,6 +66,12 @@ class Up:
         """While paused: read once, so much at most."""
         self.shown += os.read(self.source, size)
 
+    def takes_a_byte(self) -> bool:
+        """While paused: read so little that the screen stays full, and its patience begins anew."""
+        before = len(self.shown)
+        self.take(1)
+        return len(self.shown) > before
+
     def type(self, keys: bytes) -> None:
         os.write(self.source, keys)
 

@@ -19,7 +19,7 @@ from tests.output.screens import (
     until_file,
     writer,
 )
-from tests.stack import Project, until
+from tests.stack import DEADLINE, Project, until
 
 MEGABYTE = 1_000_000
 SIZE = (30, 100)
@@ -158,27 +158,29 @@ def test_ctrl_c_ends_a_stack_whose_terminal_is_stopped(project: Project, up: Sta
     project.assert_nothing_is_left()
 
 
-def test_once_more_ends_it_at_once_when_only_the_slow_screen_is_left(project: Project, up: Start) -> None:
-    running = up({"a": writer("until-ended", "A", project.folder / "count")})
-    running.until("@A")
+def test_once_more_ends_it_at_once_when_only_the_slow_screen_is_left(
+    project: Project, up: Start, tmp_path: Path
+) -> None:
+    go = tmp_path / "go"
+    running = up({"a": writer("until-ended", "A", project.folder / "count", go)})
+    running.until("a starting")
     running.pause()
+    go.touch()  # only now: what was written before might all have been read, and nothing be left to show
     flooded(project, "a", 2)
     running.process.send_signal(signal.SIGINT)
-    until(lambda: not (project.folder / ".devstack" / "record.json").exists(), "the end of the stack")
-    until_nobody_catches(running.process.pid, signal.SIGINT)
+    record = project.folder / ".devstack" / "record.json"
+    until(lambda: running.takes_a_byte() and not record.exists(), "the end of the stack")
+    pid = running.process.pid
+    until(lambda: running.takes_a_byte() and is_default(pid, signal.SIGINT), "SIGINT to be nobody's")
     running.process.send_signal(signal.SIGINT)
-    assert running.process.wait(3) == -signal.SIGINT
+    assert running.process.wait(DEADLINE) == -signal.SIGINT
     project.assert_nothing_is_left()
 
 
-def until_nobody_catches(pid: int, number: int) -> None:
-    """Wait until the signal `number` does to a process what it does to any (proc(5), SigCgt)."""
-
-    def _is_default() -> bool:
-        row = Path(f"/proc/{pid}/status").read_text().split()
-        return not int(row[row.index("SigCgt:") + 1], 16) >> (number - 1) & 1
-
-    until(_is_default, "the default action of the signal")
+def is_default(pid: int, number: int) -> bool:
+    """Say whether the signal `number` does to a process what it does to any (proc(5), SigCgt)."""
+    row = Path(f"/proc/{pid}/status").read_text().split()
+    return not int(row[row.index("SigCgt:") + 1], 16) >> (number - 1) & 1
 
 
 def test_a_reader_that_goes_away_ends_the_stack(project: Project, up: Start) -> None:

@@ -24,16 +24,25 @@ def line(name: str, number: int) -> bytes:
     return f"@{name} {number:010} ".encode() + b"x" * 85 + b"\n"
 
 
-def flood(name: str, count: str, go: str = "") -> None:
-    """Write so many numbered lines of 100 bytes as fast as possible, once the file `go` is there."""
+def until_there(go: str) -> None:
+    """Wait until the file `go` is there, if there is to be one."""
     while go and not os.path.exists(go):
         time.sleep(0.005)
+
+
+def flood(name: str, count: str, go: str = "") -> None:
+    """Write so many numbered lines of 100 bytes as fast as possible, once the file `go` is there."""
+    until_there(go)
     for start in range(0, int(count), BLOCK):
         write(b"".join(line(name, number) for number in range(start, min(start + BLOCK, int(count)))))
 
 
-def until_ended(name: str, counts: str) -> None:
-    """Write numbered lines until SIGTERM; keep in the file `counts` how many bytes have gone out."""
+def until_ended(name: str, counts: str, go: str = "") -> None:
+    """Write numbered lines until SIGTERM, once the file `go` is there.
+
+    The file `counts` keeps how many bytes have gone out.
+    """
+    until_there(go)
     signal.signal(signal.SIGTERM, lambda number, _: asked_to_end.append(number))
     kept = os.open(counts, os.O_WRONLY | os.O_CREAT, 0o600)
     start = total = 0
@@ -67,8 +76,7 @@ def parts(*words: str) -> None:
     """
     for word in words:
         if word.startswith("wait:"):
-            while not os.path.exists(word[5:]):
-                time.sleep(0.005)
+            until_there(word[5:])
         elif word.replace(".", "").isdigit():
             time.sleep(float(word))
         else:
