@@ -11,8 +11,7 @@ from typing import Annotated
 import typer
 
 from devstack.cli.options import NoColorOption, ProjectOption, VersionOption, globals_of
-from devstack.cli.stack_options import current_folder
-from devstack.config.locate import starting_folder
+from devstack.cli.stack_options import search_start
 from devstack.config.suggest import did_you_mean
 from devstack.errors import DevstackError, UsageError
 
@@ -36,7 +35,7 @@ def serve(
     if name not in SERVICES:
         meant = did_you_mean(name, SERVICES)
         raise UsageError(f"no service is called {name!r}{meant}", hint=f"there are {', '.join(SERVICES)}")
-    folder = _root(name, root, starting_folder(globals_of(ctx).project, current_folder()))
+    folder = _root(name, root, search_start(globals_of(ctx).project))
     _require_extra(name, NEEDED.get(name, ()))
     from devstack.services.settings import read_settings
 
