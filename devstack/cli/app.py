@@ -31,7 +31,7 @@ COMMANDS = (
 """Every command, in the order of the help. Each is a function of that name in a file of that name."""
 
 NARROWEST, WIDEST = 30, 110
-SETTINGS = {"run": {"ignore_unknown_options": True, "allow_interspersed_args": False}}
+SETTINGS = {"run": {"allow_interspersed_args": False}}
 
 
 def _globals(

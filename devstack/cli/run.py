@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -41,11 +42,17 @@ def run(
     try:
         _replace_us(argv, environment)
     except FileNotFoundError:
-        typer.echo(f"error: no such command: {command[0]}", err=True)
-        raise typer.Exit(127) from None
+        _refuse(f"no such command: {command[0]}", 127)
     except PermissionError:
-        typer.echo(f"error: cannot run {command[0]}: not executable", err=True)
-        raise typer.Exit(126) from None
+        _refuse(f"cannot run {command[0]}: not executable", 126)
+    except OSError as error:
+        _refuse(f"cannot run {command[0]}: {error.strerror}", 126)
+
+
+def _refuse(message: str, code: int) -> NoReturn:
+    """Say why the command cannot be run, and end with the shell's code for that."""
+    typer.echo(f"error: {message}", err=True)
+    raise typer.Exit(code)
 
 
 def _argv(command: list[str], path: str) -> list[str]:
@@ -65,4 +72,13 @@ def _replace_us(argv: list[str], environment: dict[str, str]) -> None:
         import subprocess
 
         raise typer.Exit(subprocess.run(argv, env=environment, check=False).returncode)
-    os.execvpe(argv[0], argv, environment)
+    if not argv[0]:
+        raise FileNotFoundError
+    try:
+        os.execvpe(argv[0], argv, environment)
+    except OSError as error:
+        if error.errno != errno.ENOEXEC:
+            raise
+        # A script without a #! line: every shell, and execvp(3), hands it to sh.
+        script = shutil.which(argv[0], path=environment.get("PATH", os.defpath)) or argv[0]
+        os.execve("/bin/sh", ["/bin/sh", script, *argv[1:]], environment)
