@@ -9,6 +9,10 @@ from devstack.config.suggest import did_you_mean
 from devstack.config.toml_lines import Path
 from devstack.errors import ConfigError
 
+MOST_BITS = 64
+"""TOML's whole numbers have 64 bits with their sign; Python takes longer ones, and then cannot write them."""
+MOST_SECONDS = 1e9
+
 
 @dataclass(frozen=True, slots=True)
 class Document:
@@ -91,9 +95,9 @@ class Node:
         return value
 
     def seconds(self, *, zero: bool = True) -> float:
-        """Return a finite number of seconds, not below 0, and above it where `zero` is False."""
+        """Return a number of seconds, not below 0, and above it where `zero` is False."""
         value = self.value
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < float("inf"):
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= MOST_SECONDS:
             raise self._expected("a number of seconds")
         if value == 0 and not zero:
             raise self._expected("a number of seconds above 0")
@@ -104,7 +108,7 @@ class Node:
 
 
 def _within(value: int, lowest: int, highest: int | None) -> bool:
-    return value >= lowest and (highest is None or value <= highest)
+    return value >= lowest and value.bit_length() < MOST_BITS and (highest is None or value <= highest)
 
 
 def _found(value: object) -> str:
@@ -115,6 +119,8 @@ def _found(value: object) -> str:
             return "an array"
         case bool():
             return "true" if value else "false"
+        case int() if value.bit_length() >= MOST_BITS:
+            return f"a number of more than {MOST_BITS} bits"
         case str():
             return f"“{value}”" if value else "an empty string"
         case _:

@@ -112,6 +112,21 @@ def test_what_is_no_toml_is_refused_with_its_line(tmp_path: Path, text: str, lin
     assert (caught.value.source, caught.value.line) == ("devstack.toml", line)
 
 
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ("9" * 5000, "more than 64 bits"),
+        ("{ restart = { max = 0x" + "f" * 5000 + " } }", "more than 64 bits"),
+        ("{ stop = { grace = 0x" + "f" * 5000 + " } }", "more than 64 bits"),
+        ("{ env = { A = 0x" + "f" * 5000 + " } }", "expected a string"),
+        ("[" * 5000 + "]" * 5000, "too deep"),
+        ("{ a = " * 1000 + "1" + " }" * 1000, "too deep"),
+    ],
+)
+def test_no_size_of_a_value_is_too_much_for_a_message(value: str, words: str) -> None:
+    assert words in refusal(f"services.web = {value}").message
+
+
 def test_a_bom_and_crlf_are_read_and_lines_still_count(tmp_path: Path) -> None:
     (tmp_path / "devstack.toml").write_bytes(b"\xef\xbb\xbf[services.web]\r\n\r\ntty = 1\r\n")
     with pytest.raises(ConfigError) as caught:
