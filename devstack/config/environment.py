@@ -127,6 +127,7 @@ def resolve(
     """
     overrides = overrides or {}
     resolver = _Resolver({**shell, **overrides}, layers)
+    resolver.resolve_all()
     variables = {name: Variable(name, value, SHELL) for name, value in shell.items()}
     for layer, file in enumerate(layers):
         for name, index in resolver.last[layer].items():
@@ -154,6 +155,21 @@ class _Resolver:
         self._known: dict[tuple[int, int], str | None] = {}
         self._open: list[tuple[int, int]] = []
         self.last = [{entry.name: i for i, entry in enumerate(file.entries)} for file in layers]
+
+    def resolve_all(self) -> None:
+        """Resolve every entry, each file from its top; ConfigError where a chain of references is too long."""
+        try:
+            for layer, file in enumerate(self._layers):
+                for index in range(len(file.entries)):
+                    self.value(layer, index)
+        except RecursionError:
+            layer, index = self._open[0]
+            file = self._layers[layer]
+            raise ConfigError(
+                f"{file.entries[index].name} refers to too long a chain of variables",
+                source=file.name,
+                line=file.entries[index].line,
+            ) from None
 
     def value(self, layer: int, index: int) -> str | None:
         """Return the resolved value of one entry."""

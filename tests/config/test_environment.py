@@ -145,6 +145,14 @@ def test_variables_that_refer_to_each_other_across_files_are_an_error(tmp_path: 
     assert "A → B → A" in caught.value.message
 
 
+def test_a_long_chain_of_references_is_followed_or_refused(tmp_path: Path) -> None:
+    chain = layer(tmp_path, "A=\n" + "A=${A}x\n" * 2000)
+    assert resolve({}, [chain]).values()["A"] == "x" * 2000
+    with pytest.raises(ConfigError, match="B refers to too long a chain") as caught:
+        resolve({}, [layer(tmp_path, "\nB=${A}\n", ".env.local"), chain])
+    assert caught.value.location == ".env.local:2"
+
+
 def test_a_moved_port_replaces_the_value_and_every_reference_follows(tmp_path: Path) -> None:
     file = layer(tmp_path, "PORT=5000\nURL=http://x:${PORT}\nOTHER=${UNSET:-no}\n")
     found = resolve({}, [file], {"PORT": "6000", "UNSET": "7000"})
