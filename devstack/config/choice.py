@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from devstack.config.claims import Wish
 from devstack.config.locate import procfile_names
+from devstack.config.mode import is_mode_name
 from devstack.config.procfile import ProcfileLine, service_names
 from devstack.config.settings import Settings
 from devstack.config.suggest import did_you_mean
@@ -102,6 +103,6 @@ def _unknown(name: str, names: list[str], project: str) -> UsageError:
     hints = [f"services here: {', '.join(names)}"]
     for procfile, services in _by_procfile(project).items():
         mode = procfile.partition(".")[2]
-        if name in services and mode:
+        if name in services and is_mode_name(mode):
             hints.append(f"{procfile} has it: --mode {mode}")
     return UsageError(f"there is no service “{name}”{did_you_mean(name, names)}", hint="\n".join(hints))

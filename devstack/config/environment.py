@@ -157,7 +157,7 @@ class _Resolver:
         self.last = [{entry.name: i for i, entry in enumerate(file.entries)} for file in layers]
 
     def resolve_all(self) -> None:
-        """Resolve every entry, each file from its top; ConfigError where a chain of references is too long."""
+        """Resolve every entry, each file from its top; ConfigError for too long a chain of references."""
         try:
             for layer, file in enumerate(self._layers):
                 for index in range(len(file.entries)):

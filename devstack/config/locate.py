@@ -62,16 +62,17 @@ def _holds_project(folder: str) -> bool:
         os.path.join(folder, "devstack.toml")
     ):
         return True
-    return any(os.path.isfile(os.path.join(folder, name)) for name in procfile_names(folder))
+    return bool(procfile_names(folder))
 
 
 def procfile_names(folder: str) -> tuple[str, ...]:
-    """Return the names `Procfile` and `Procfile.*` in `folder`, sorted."""
+    """Return the names of the files `Procfile` and `Procfile.*` in `folder`, sorted."""
     try:
         names = os.listdir(folder)
     except OSError:  # a folder on the way up that may be passed through and not read holds nothing for us
         return ()
-    return tuple(sorted(name for name in names if name == "Procfile" or name.startswith("Procfile.")))
+    found = (name for name in names if name == "Procfile" or name.startswith("Procfile."))
+    return tuple(sorted(name for name in found if os.path.isfile(os.path.join(folder, name))))
 
 
 def _owner(folder: str, user_id: int | None) -> int | None:

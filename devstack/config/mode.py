@@ -36,14 +36,14 @@ def choose_mode(option: str | None, plain: ResolvedEnvironment) -> ModeChoice:
     `plain` is the shell over `.env` alone: no other layer can decide the mode, for the mode decides them.
     """
     if option is not None:
-        if not _is_name(option):
+        if not is_mode_name(option):
             raise UsageError(
                 f"--mode {option!r} is no name for a mode", hint="dev, prod, or the X of a Procfile.X"
             )
         return ModeChoice(option, "--mode")
     variable = plain.get("DEVSTACK_MODE")
     if variable is not None and variable.value:
-        if not _is_name(variable.value):
+        if not is_mode_name(variable.value):
             raise ConfigError(
                 f"DEVSTACK_MODE={variable.value!r} is no name for a mode",
                 source=variable.source,
@@ -58,8 +58,8 @@ def choose_mode(option: str | None, plain: ResolvedEnvironment) -> ModeChoice:
     return ModeChoice(DEV, "the default")
 
 
-def _is_name(mode: str) -> bool:
-    """Say whether `mode` can end a file's name: letters, digits, `-`, `_`, and dots but for the first."""
+def is_mode_name(mode: str) -> bool:
+    """Say whether `mode` can be one: letters, digits, `-`, `_`, and dots but for the first."""
     return mode.isascii() and not mode.startswith(".") and mode.translate(_MARKS).isalnum()
 
 
@@ -70,9 +70,11 @@ def choose_procfile(project: str, mode: str, explicit: str | None) -> ProcfileCh
     """
     if explicit is not None:
         path = os.path.normpath(os.path.join(project, explicit))
-        if not os.path.isfile(path):
-            raise ConfigError(f"there is no such Procfile: {path}", source=shown_path(path, project))
-        return ProcfileChoice(path, shown_path(path, project), "-f")
+        name = shown_path(path, project)
+        if not os.path.exists(path) or os.path.isdir(path):
+            missing = "this is a folder" if os.path.isdir(path) else "there is no such file"
+            raise ConfigError(missing, source=name, hint="-f names a Procfile to read")
+        return ProcfileChoice(path, name, "-f")
     wanted = f"Procfile.{mode}"
     if os.path.isfile(os.path.join(project, wanted)):
         return ProcfileChoice(os.path.join(project, wanted), wanted, f"for mode {mode}")
@@ -83,8 +85,10 @@ def choose_procfile(project: str, mode: str, explicit: str | None) -> ProcfileCh
 
 
 def _no_procfile(project: str, mode: str) -> ConfigError:
-    modes = [name.partition(".")[2] for name in procfile_names(project) if "." in name]
-    others = "\n".join(f"Procfile.{other} is here: --mode {other} reads it" for other in modes)
+    modes = [name.partition(".")[2] for name in procfile_names(project)]
+    others = "\n".join(
+        f"Procfile.{mode} is here: --mode {mode} reads it" for mode in modes if is_mode_name(mode)
+    )
     example = (
         f"write Procfile.{mode} with a line such as `web: npm run dev`, or let `devstack init` propose one"
     )

@@ -28,7 +28,9 @@ _ANYWHERE = ("SECRET", "PASSWORD", "CREDENTIAL", "PRIVATE", "TOKEN")
 _WORKING_FOLDERS = frozenset({"PWD", "OLDPWD"})
 # After the colon stands a password, which some write with a bare / or #, and not a port and a path. A scheme
 # without a bound would look through a certificate of 200 kB from each of its letters.
-_USERINFO = re.compile(r"([A-Za-z][A-Za-z0-9+.-]{0,30}://)([^/?#\s@:]*)(:[^/?#\s]*(?=@)|:(?!\d*[/?#])\S*?(?=@))?@")
+_USERINFO = re.compile(
+    r"([A-Za-z][A-Za-z0-9+.-]{0,30}://)([^/?#\s@:]*)(:[^/?#\s]*(?=@)|:(?!\d*[/?#])\S*?(?=@))?@"
+)
 _KNOWN_SHAPES = re.compile(
     r"-----BEGIN |\bgh[pousr]_\w{20}|\bgithub_pat_|\bsk[-_](?:live|test|ant|proj)|\bxox[abprs]-"
     r"|\bAKIA[0-9A-Z]{16}|\beyJ[\w-]{8,}\.eyJ|(?i:password|passwd|pwd|secret|token|api_?key)=\S"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -92,6 +94,17 @@ def test_no_procfile_names_both_and_every_other_with_its_mode(tmp_path: Path) ->
     assert "web: npm run dev" in caught.value.hint
 
 
+@pytest.mark.parametrize("name", ["Procfile.prod~", "Procfile.", "Procfile.my mode", "Procfile.d/web"])
+def test_what_no_mode_can_read_is_not_offered(tmp_path: Path, name: str) -> None:
+    write(tmp_path, {"Procfile.prod": SEED_PROD, name: "web: run\n"})
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path)
+    assert caught.value.hint.count("--mode") == 1
+    with pytest.raises(UsageError) as refused:
+        load(tmp_path, mode="prod", services=("web",))
+    assert "--mode" not in refused.value.hint
+
+
 def test_an_explicit_procfile_replaces_the_search(tmp_path: Path) -> None:
     write(tmp_path, {**BOTH, "other/My.procfile": "web: run\n"})
     loaded = load(tmp_path, procfile="other/My.procfile")
@@ -100,9 +113,21 @@ def test_an_explicit_procfile_replaces_the_search(tmp_path: Path) -> None:
 
 
 def test_an_explicit_procfile_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="no such Procfile") as caught:
-        load(write(tmp_path, BOTH), procfile="Procfile.oops")
-    assert caught.value.source == "Procfile.oops"
+    for name, words in (("Procfile.oops", "no such file"), (".", "is a folder")):
+        with pytest.raises(ConfigError, match=words) as caught:
+            load(write(tmp_path, BOTH), procfile=name)
+        assert caught.value.source in {"Procfile.oops", str(tmp_path)}
+        assert "-f" in caught.value.hint
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+def test_an_explicit_procfile_may_be_what_a_shell_hands_over_as_a_pipe(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    writer = threading.Thread(target=(tmp_path / "pipe").write_text, args=("web: run\n",))
+    writer.start()
+    loaded = load(write(tmp_path, BOTH), procfile="pipe")
+    writer.join()
+    assert [service.name for service in loaded.stack.services] == ["web"]
 
 
 @pytest.mark.parametrize(
