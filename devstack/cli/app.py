@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Any
 
@@ -31,6 +31,7 @@ COMMANDS = (
 """Every command, in the order of the help. Each is a function of that name in a file of that name."""
 
 NARROWEST, WIDEST = 30, 110
+HELP = frozenset({"-h", "--help"})
 SETTINGS = {"run": {"allow_interspersed_args": False}}
 
 
@@ -58,7 +59,7 @@ def build_app(command: str | None) -> typer.Typer:
         no_args_is_help=True,
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
-        context_settings={"help_option_names": ["-h", "--help"], "terminal_width": _help_width()},
+        context_settings={"help_option_names": sorted(HELP, key=len), "terminal_width": _help_width()},
     )
     app.callback()(_globals)
     if command is None:
@@ -81,14 +82,27 @@ def _without_options(function: Callable[..., Any]) -> Callable[[], None]:
     return _listed
 
 
-def named_command(arguments: list[str]) -> str | None:
+def named_command(arguments: Sequence[str]) -> str | None:
     """Return the command that `arguments` name, None where they name none that there is."""
+    at = _command_position(arguments)
+    return arguments[at] if at is not None and arguments[at] in COMMANDS else None
+
+
+def _command_position(arguments: Sequence[str]) -> int | None:
     takes_value = False
-    for argument in arguments:
+    for at, argument in enumerate(arguments):
         if takes_value:
             takes_value = False
         elif argument in ("-C", "--project"):
             takes_value = True
         elif not argument.startswith("-"):
-            return argument if argument in COMMANDS else None
+            return at
     return None
+
+
+def with_help_behind(arguments: Sequence[str]) -> list[str]:
+    """Return `arguments` with a `--help` that stands before a command's name behind it: it asks the same."""
+    at = _command_position(arguments)
+    if at is None or arguments[at] not in COMMANDS or not HELP.intersection(arguments[:at]):
+        return list(arguments)
+    return [arguments[at], "--help"]

@@ -60,6 +60,6 @@ def _run_command(arguments: tuple[str, ...]) -> None:
 
         run_up(UpRequest(detach=PLAIN_UPS[arguments], no_color=is_color_unwanted()))
     else:
-        from devstack.cli.app import build_app, named_command
+        from devstack.cli.app import build_app, named_command, with_help_behind
 
-        build_app(named_command(list(arguments)))(prog_name="devstack")
+        build_app(named_command(arguments))(args=with_help_behind(arguments), prog_name="devstack")

@@ -183,7 +183,9 @@ def test_the_version_and_the_help_are_told_before_and_after_every_command(comman
     assert re.fullmatch(r"devstack \d+\.\d+\.\d+\n", version)
     assert devstack(empty, "--version", command).stdout == version
     assert devstack(empty, command, "--version").stdout == version
-    assert devstack(empty, command, "--help").stdout.startswith(f"Usage: devstack {command}")
+    help_text = devstack(empty, command, "--help").stdout
+    assert help_text.startswith(f"Usage: devstack {command}")
+    assert devstack(empty, "-C", "up", "--help", command).stdout == help_text
 
 
 def test_the_project_may_be_named_before_and_after_the_command(hello: Path, tmp_path: Path) -> None:
