@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from devstack.config.locate import find_project, project_folder, starting_folder
+from devstack.config.locate import procfile_project, project_folder, recorded_project, starting_folder
 from devstack.errors import UsageError
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def options_from(
     if procfile is None:
         project = project_folder(None, start, home=_home(), user_id=_user_id())
     else:
-        project = find_project(start, home=_home(), user_id=_user_id()) or start
+        project = procfile_project(start, home=_home(), user_id=_user_id())
     return StackOptions(
         project=project,
         environ=dict(os.environ),
@@ -59,7 +59,7 @@ def project_of(folder: str | None) -> str:
     command has to say.
     """
     start = search_start(folder)
-    return find_project(start, home=_home(), user_id=_user_id()) or start
+    return recorded_project(start, home=_home(), user_id=_user_id())
 
 
 def search_start(folder: str | None) -> str:

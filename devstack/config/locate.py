@@ -35,6 +35,30 @@ def project_folder(explicit: str | None, start: str, *, home: str, user_id: int 
     return found
 
 
+def procfile_project(start: str, *, home: str, user_id: int | None) -> str:
+    """Return the project's folder for a Procfile that was named: without a project round it `start` itself.
+
+    ConfigError where `start` is another user's: its `.env` and devstack.toml would run as this user.
+    """
+    found = find_project(start, home=home, user_id=user_id)
+    owner = _owner(start, user_id) if found is None else None
+    if owner is not None:
+        raise _strangers("folder", start, owner)
+    return found or start
+
+
+def recorded_project(start: str, *, home: str, user_id: int | None) -> str:
+    """Return the project's folder for who only asks what runs: without a project `start`, where nothing does.
+
+    ConfigError where the project is another user's: what his record says would be believed.
+    """
+    found = find_project(start, home=home, user_id=user_id)
+    strangers = _strangers_project(start, home, user_id) if found is None else None
+    if strangers is not None:
+        raise strangers
+    return found or start
+
+
 def starting_folder(explicit: str | None, start: str) -> str:
     """Return the folder where the search begins; UsageError where `explicit` (-C) is no folder."""
     if explicit is None:
@@ -83,14 +107,27 @@ def _owner(folder: str, user_id: int | None) -> int | None:
     return owner if owner != user_id else None
 
 
+def _strangers_project(origin: str, home: str, user_id: int | None) -> ConfigError | None:
+    """Return the error for a project that only another user may run, None where there is none."""
+    for folder in _upwards(origin, home):
+        owner = _owner(folder, user_id)
+        if owner is not None and _holds_project(folder):
+            return _strangers("project in", folder, owner)
+    return None
+
+
+def _strangers(what: str, folder: str, owner: int) -> ConfigError:
+    return ConfigError(
+        f"the {what} {folder} belongs to another user (id {owner})",
+        hint="run devstack as that user, or make the folder yours (chown)",
+    )
+
+
 def _nothing_found(origin: str, home: str, user_id: int | None) -> ConfigError:
+    strangers = _strangers_project(origin, home, user_id)
+    if strangers is not None:
+        return strangers
     folders = tuple(_upwards(origin, home))
-    for folder in folders:
-        if _holds_project(folder):
-            return ConfigError(
-                f"the project in {folder} belongs to another user (id {_owner(folder, user_id)})",
-                hint="run devstack as that user, or make the folder yours (chown)",
-            )
     above = f" or above it, up to {folders[-1]}" if len(folders) > 1 else ""
     return ConfigError(
         f"no project in {folders[0]}{above}: looked for {LOOKED_FOR}",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from devstack.config.locate import find_project, project_folder
+from devstack.config.locate import find_project, procfile_project, project_folder, recorded_project
 from devstack.errors import ConfigError, UsageError
 
 ME = os.geteuid() if hasattr(os, "geteuid") else None
@@ -94,6 +94,26 @@ def test_the_message_says_that_the_project_is_another_users(tmp_path: Path) -> N
     assert ME is not None
     with pytest.raises(ConfigError, match="belongs to another user"):
         project_folder(None, str(tmp_path), home="/no", user_id=ME + 1)
+
+
+@pytest.mark.skipif(ME is None, reason="this system knows no owners")
+def test_a_named_procfile_makes_no_project_of_another_users_folder(tmp_path: Path) -> None:
+    make(tmp_path, ".git/")
+    assert ME is not None
+    assert procfile_project(str(tmp_path), home="/no", user_id=ME) == str(tmp_path)
+    with pytest.raises(ConfigError, match="belongs to another user"):
+        procfile_project(str(tmp_path), home="/no", user_id=ME + 1)
+
+
+@pytest.mark.skipif(ME is None, reason="this system knows no owners")
+def test_what_runs_is_not_read_from_another_users_record(tmp_path: Path) -> None:
+    make(tmp_path, ".git/", "src/")
+    assert ME is not None
+    assert recorded_project(str(tmp_path / "src"), home="/no", user_id=ME + 1) == str(tmp_path / "src")
+    make(tmp_path, ".devstack/")
+    assert recorded_project(str(tmp_path / "src"), home="/no", user_id=ME) == str(tmp_path)
+    with pytest.raises(ConfigError, match="belongs to another user"):
+        recorded_project(str(tmp_path / "src"), home="/no", user_id=ME + 1)
 
 
 def test_nothing_found_names_what_was_looked_for_and_what_to_do(tmp_path: Path) -> None:
