@@ -19,7 +19,7 @@ from devstack.config.settings import (
     Settings,
 )
 from devstack.config.toml_lines import key_lines
-from devstack.config.toml_node import MOST_BITS, Document, Node
+from devstack.config.toml_node import Document, Node, is_short
 from devstack.core.ports import FIRST_PORT, LAST_PORT, Protocol
 from devstack.core.service import ProbeKind, RestartMode, RestartPolicy, StopPolicy
 from devstack.errors import ConfigError
@@ -72,7 +72,7 @@ def _document(text: str, name: str) -> Node:
     except RecursionError:
         raise ConfigError("nests its values too deep", source=name) from None
     except ValueError:  # Python's int() takes no more than 4300 digits
-        raise ConfigError(f"holds a number of more than {MOST_BITS} bits", source=name) from None
+        raise ConfigError("holds a number of more than 64 bits", source=name) from None
 
 
 def _no_toml(message: str, text: str, name: str) -> ConfigError:
@@ -269,7 +269,7 @@ def _env(node: Node) -> dict[str, str]:
 def _text(node: Node) -> str:
     """Return a variable's value: a string, empty too, or a whole number."""
     value = node.value
-    if isinstance(value, int) and not isinstance(value, bool) and value.bit_length() < MOST_BITS:
+    if isinstance(value, int) and not isinstance(value, bool) and is_short(value):
         return str(value)
     if not isinstance(value, str) or "\0" in value:
         raise node.error("expected a string", "every value of a variable is text: put it in quotes")

@@ -9,8 +9,6 @@ from devstack.config.suggest import did_you_mean
 from devstack.config.toml_lines import Path
 from devstack.errors import ConfigError
 
-MOST_BITS = 64
-"""TOML's whole numbers have 64 bits with their sign; Python takes longer ones, and then cannot write them."""
 MOST_SECONDS = 1e9
 
 
@@ -107,8 +105,13 @@ class Node:
         return self.error(f"expected {what}, found {_found(self.value)}")
 
 
+def is_short(number: int) -> bool:
+    """Say whether TOML has that number (64 bits); Python reads longer ones, and then cannot write them."""
+    return -(2**63) <= number < 2**63
+
+
 def _within(value: int, lowest: int, highest: int | None) -> bool:
-    return value >= lowest and value.bit_length() < MOST_BITS and (highest is None or value <= highest)
+    return value >= lowest and is_short(value) and (highest is None or value <= highest)
 
 
 def _found(value: object) -> str:
@@ -119,8 +122,8 @@ def _found(value: object) -> str:
             return "an array"
         case bool():
             return "true" if value else "false"
-        case int() if value.bit_length() >= MOST_BITS:
-            return f"a number of more than {MOST_BITS} bits"
+        case int() if not is_short(value):
+            return "a number of more than 64 bits"
         case str():
             return f"“{value}”" if value else "an empty string"
         case _:

@@ -38,6 +38,7 @@ ACCEPTED = (
     "[services.web]\nrestart = { mode = 'never' }\nstop = { signal = 'SIGINT', grace = 0 }",
     "[services.web]\nrestart = { mode = 'always', max = 0, within = 0.5 }",
     "[services.web]\nenv = { A = '', B = 5, C = '${D}' }",
+    "[services.web]\nenv = { A = -9223372036854775808, B = 9223372036854775807 }\nstop = { grace = 1e9 }",
     "[services.web]\nwatch = ['src', '*.py']\nsocket = true\ntty = true",
     "[services.'web']\ndepends_on = []",
     "[services.migrate]\noneshot = true\nrestart.mode = 'never'",
