@@ -15,6 +15,7 @@ from devstack.checks.vite_client import SUBPROTOCOL
 from devstack.core.findings import Finding, Level
 from devstack.core.ports import PortClaim, Protocol
 from devstack.core.vite_config import NAMES, ViteConfig, config_option, parse_vite_config
+from devstack.errors import ConfigError
 
 CHECK = "vite-config"
 VITES_OWN_PORT = 5173
@@ -23,14 +24,19 @@ _WS_TARGET = re.compile(r"^wss?://")
 
 
 def find_vite_config(folder: str, command: str = "") -> ViteConfig | None:
-    """Return the configuration that Vite, started with `command`, would take in `folder`, or None."""
+    """Return the configuration that Vite, started with `command`, would take in `folder`, or None.
+
+    ConfigError for one that is there and cannot be read.
+    """
     named = config_option(command)
     for name in (named,) if named else NAMES:
         try:
             with open(os.path.join(folder, name), encoding="utf-8-sig", errors="replace") as file:
                 return parse_vite_config(name, file.read())
-        except FileNotFoundError:
+        except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
             continue
+        except OSError as error:
+            raise ConfigError(f"cannot be read: {error.strerror}", source=name) from None
     return None
 
 

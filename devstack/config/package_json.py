@@ -36,6 +36,8 @@ def read_package_json(folder: str, project: str = "") -> PackageJson | None:
         data = json.loads(text)
     except json.JSONDecodeError as error:
         raise ConfigError(f"is not JSON: {error.msg}", source=name, line=error.lineno) from None
+    except (ValueError, RecursionError):  # numbers beyond what int() takes, values nested beyond any use
+        raise ConfigError("holds too long a number, or nests its values too deep", source=name) from None
     if not isinstance(data, dict):
         raise ConfigError("is not a JSON object", source=name, line=1)
     kinds = ("optionalDependencies", "devDependencies", "dependencies")

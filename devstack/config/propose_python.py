@@ -6,6 +6,7 @@ import os
 import re
 import tomllib
 from collections.abc import Iterator
+from typing import Any
 
 from devstack.config.files import read_text
 from devstack.config.proposal import Findings, ProposedService
@@ -69,14 +70,19 @@ def _from_pyproject(project: str) -> Iterator[str]:
         return
     try:
         data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigError(f"is not TOML: {error}", source="pyproject.toml") from None
-    table = data.get("project", {})
-    listed = [*table.get("dependencies", ())]
-    for extra in table.get("optional-dependencies", {}).values():
-        listed += extra
-    listed += data.get("tool", {}).get("poetry", {}).get("dependencies", {})
-    yield from _names(text for text in listed if isinstance(text, str))
+    table = _table(data, "project")
+    listed = [table.get("dependencies"), *_table(table, "optional-dependencies").values()]
+    listed.append([*_table(_table(_table(data, "tool"), "poetry"), "dependencies")])
+    packages = (text for texts in listed if isinstance(texts, list) for text in texts)
+    yield from _names(text for text in packages if isinstance(text, str))
+
+
+def _table(above: dict[str, Any], key: str) -> dict[str, Any]:
+    """Return the table `key`, empty where it is missing or no table."""
+    value = above.get(key)
+    return value if isinstance(value, dict) else {}
 
 
 def _from_requirements(project: str) -> Iterator[str]:

@@ -12,6 +12,7 @@ from devstack.checks.vite_config import check_vite_config, find_vite_config
 from devstack.core.findings import Finding, Level
 from devstack.core.javascript import read_settings
 from devstack.core.vite_config import parse_vite_config
+from devstack.errors import ConfigError
 from tests.node_project import EXAMPLE, api_claim, hmr_claim, page_claim, trading_claim
 
 CLAIMS = (page_claim(3000), hmr_claim(3002), api_claim(5000), trading_claim(3001))
@@ -89,6 +90,15 @@ def test_comments_strings_regexes_and_plugins_do_not_confuse() -> None:
 @given(st.text(alphabet="{}[]()'\"`/\\,:ab1$\n* .=>", max_size=60))
 def test_no_text_confuses_the_reader(source: str) -> None:
     assert all(one.path for one in read_settings(source))
+
+
+def test_a_file_that_cannot_be_read_is_named_and_a_folder_is_none(tmp_path: Path) -> None:
+    (tmp_path / "vite.config.js").mkdir()
+    assert find_vite_config(str(tmp_path)) is None
+    (tmp_path / "vite.config.ts").symlink_to(tmp_path / "vite.config.ts")
+    with pytest.raises(ConfigError, match="cannot be read") as caught:
+        find_vite_config(str(tmp_path))
+    assert caught.value.source == "vite.config.ts"
 
 
 def test_the_file_that_vite_would_take_is_found(tmp_path: Path) -> None:

@@ -154,6 +154,25 @@ def test_fastapi_is_found_with_its_module(tmp_path: Path) -> None:
     assert ports(written(tmp_path)) == {"api": [5000]}
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "project = 1",
+        "[project]\ndependencies = 1",
+        "[project]\noptional-dependencies = []",
+        "[project.optional-dependencies]\nall = 1",
+        "tool = 1",
+        "[tool]\npoetry = 1",
+        "[tool.poetry]\ndependencies = 1",
+    ],
+)
+def test_a_pyproject_of_another_shape_names_no_packages(tmp_path: Path, text: str) -> None:
+    (tmp_path / "pyproject.toml").write_text(text)
+    (tmp_path / "requirements.txt").write_text("flask\n")
+    (tmp_path / "app.py").write_text("app = Flask(__name__)\n")
+    assert [line.partition(":")[0] for line in lines(tmp_path)] == ["api"]
+
+
 def test_flask_and_django_are_known(tmp_path: Path) -> None:
     (tmp_path / "requirements.txt").write_text("Flask==3.0\ngunicorn\n")
     (tmp_path / "app.py").write_text("app = Flask(__name__)\n")
@@ -208,8 +227,11 @@ def test_services_of_one_name_are_told_apart(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["package.json", "pyproject.toml"])
-def test_a_wrong_file_is_named(tmp_path: Path, name: str) -> None:
-    (tmp_path / name).write_text("{ not right")
+@pytest.mark.parametrize(
+    "text", ["{ not right", "[" * 5000, "9" * 5000, "a = " + "[" * 5000 + "]" * 5000, "a = " + "9" * 5000]
+)
+def test_a_wrong_file_is_named(tmp_path: Path, name: str, text: str) -> None:
+    (tmp_path / name).write_text(text)
     with pytest.raises(ConfigError) as raised:
         propose(str(tmp_path))
     assert raised.value.source == name
