@@ -53,6 +53,11 @@ def read_package_json(folder: str, project: str = "") -> PackageJson | None:
 
 
 def _texts(value: Any) -> dict[str, str]:
-    """Return the entries of a JSON object whose values are texts."""
+    """Return the entries of a JSON object whose values are texts, each as one line that can be printed."""
     entries = value.items() if isinstance(value, dict) else ()
-    return {key: text for key, text in entries if isinstance(text, str)}
+    return {_line(key): _line(text) for key, text in entries if isinstance(text, str)}
+
+
+def _line(text: str) -> str:
+    # What JSON may hold and a Procfile may not: line breaks, NUL, halves of surrogate pairs.
+    return "".join(one if one.isprintable() else " " for one in text)

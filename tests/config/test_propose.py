@@ -140,6 +140,12 @@ def test_hot_reload_on_the_pages_own_port_is_no_second_claim(tmp_path: Path) -> 
     assert ports(written(tmp_path)) == {"frontend": [5174]}
 
 
+def test_a_script_stays_one_line_of_the_procfile(tmp_path: Path) -> None:
+    (tmp_path / "package.json").write_text(r'{"scripts": {"dev": "node x\nfoo: bar \u0000\ud800"}}')
+    [line] = lines(tmp_path)
+    assert line.split() == ["api:", "node", "x", "foo:", "bar"]
+
+
 def test_scripts_that_call_each_other_in_a_circle_end(tmp_path: Path) -> None:
     package(tmp_path, {"dev": "npm run start", "start": "npm run dev"})
     assert lines(tmp_path)
