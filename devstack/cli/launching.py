@@ -91,7 +91,7 @@ def move_ports(options: StackOptions, loaded: LoadedStack) -> tuple[LoadedStack,
     from devstack.machine.preflight import free_ports
 
     overrides: Mapping[tuple[str, str], int] = free_ports(loaded.stack.claims)
-    moved = load_stack(replace(options, port_overrides=overrides))
+    moved = load_stack(replace(options, port_overrides=overrides), loaded.files)
     before = {(claim.service, claim.variable): claim.port for claim in loaded.stack.claims}
     lines = [
         f"{claim.service}: {claim.variable}={claim.port} for this run instead of "

@@ -17,9 +17,9 @@ from devstack.config.environment import (
     resolve,
 )
 from devstack.config.files import shown_path
-from devstack.config.mode import NODE_WORDS, ModeChoice, choose_mode, choose_procfile
+from devstack.config.mode import NODE_WORDS, ModeChoice, ProcfileChoice, choose_mode, choose_procfile
 from devstack.config.port_plan import plan_ports, refuse_conflicts
-from devstack.config.procfile import read_procfile
+from devstack.config.procfile import ProcfileLine, read_procfile
 from devstack.config.service_build import ServiceBuilder, shared_environment
 from devstack.config.settings import Settings
 from devstack.config.settings_file import read_settings
@@ -47,6 +47,20 @@ class StackOptions:
     tool_folder: str | None = None
 
 
+class ProjectFiles(NamedTuple):
+    """What the files say, read once: mode, `.env` layers (the one that wins first), Procfile, settings.
+
+    `paths` are the absolute paths of all files that were read.
+    """
+
+    choice: ModeChoice
+    layers: tuple[EnvFile, ...]
+    procfile: ProcfileChoice
+    lines: tuple[ProcfileLine, ...]
+    settings: Settings
+    paths: tuple[str, ...]
+
+
 class LoadedStack(NamedTuple):
     """A stack, and what a person may want to know about how it came about.
 
@@ -60,26 +74,28 @@ class LoadedStack(NamedTuple):
     procfile_reason: str
     environment: ResolvedEnvironment
     shared: Mapping[str, str]
-    settings: Settings
+    files: ProjectFiles
     notes: tuple[str, ...] = ()
 
+    @property
+    def settings(self) -> Settings:
+        return self.files.settings
 
-def load_stack(options: StackOptions) -> LoadedStack:
+
+def load_stack(options: StackOptions, files: ProjectFiles | None = None) -> LoadedStack:
     """Read the project's files and return the stack that they and `options` describe.
 
-    Raises ConfigError for what is wrong in a file or a variable, UsageError for what is wrong in `options`.
+    `files` are those of an earlier call for this project, and are then not read again: a pipe can be read
+    only once. Raises ConfigError for what is wrong in a file or a variable, UsageError for what is wrong in
+    `options`.
     """
-    choice, layers, read = _mode_and_layers(options)
-    procfile = choose_procfile(options.project, choice.mode, options.procfile)
-    lines = read_procfile(procfile.path, procfile.name)
-    settings = read_settings(options.project)
-    if settings is not None:
-        check_settings_names(settings, lines, options.project)
+    files = files or _read_files(options)
+    mode, layers, lines = files.choice.mode, files.layers, files.lines
     wish = Wish(
-        procfile.name,
+        files.procfile.name,
         lines,
-        choice.mode,
-        settings or Settings(),
+        mode,
+        files.settings,
         checked_scale(options.scale, lines, options.project),
         options.port_overrides,
     )
@@ -93,21 +109,32 @@ def load_stack(options: StackOptions) -> LoadedStack:
     builder = ServiceBuilder(options.project, wish, plan, environment.values() | shared, shared, dependencies)
     stack = Stack(
         project=options.project,
-        mode=choice.mode,
-        procfile=procfile.name,
+        mode=mode,
+        procfile=files.procfile.name,
         services=tuple(builder.build(name, i) for name in chosen for i in wish.instances(name)),
         environment=environment.values(),
-        files=(*read, procfile.path, *((settings.path,) if settings else ())),
+        files=files.paths,
     )
     return LoadedStack(
         stack,
-        choice.reason,
-        procfile.reason,
+        files.choice.reason,
+        files.procfile.reason,
         environment,
         shared,
-        wish.settings,
-        _node_notes(choice.mode, environment),
+        files,
+        _node_notes(mode, environment),
     )
+
+
+def _read_files(options: StackOptions) -> ProjectFiles:
+    choice, layers, read = _mode_and_layers(options)
+    procfile = choose_procfile(options.project, choice.mode, options.procfile)
+    lines = read_procfile(procfile.path, procfile.name)
+    settings = read_settings(options.project)
+    if settings is not None:
+        check_settings_names(settings, lines, options.project)
+    paths = (*read, procfile.path, *((settings.path,) if settings else ()))
+    return ProjectFiles(choice, layers, procfile, lines, settings or Settings(), paths)
 
 
 def _mode_and_layers(options: StackOptions) -> tuple[ModeChoice, tuple[EnvFile, ...], tuple[str, ...]]:

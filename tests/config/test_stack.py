@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from devstack.config.stack import StackOptions, load_stack
 from devstack.core.service import ProbeKind, ReadinessProbe, RestartMode
 from devstack.errors import ConfigError, UsageError
 from tests.config.projects import SEED_DEV, SEED_PROD, load, seen_by, service, write
@@ -62,6 +63,16 @@ def test_every_file_that_was_read_is_listed(tmp_path: Path) -> None:
     )
     names = {os.path.relpath(path, tmp_path) for path in load(tmp_path).stack.files}
     assert names == {"Procfile.dev", ".env", ".env.local", "devstack.toml"}
+
+
+def test_files_that_were_read_are_not_read_again_for_moved_ports(tmp_path: Path) -> None:
+    write(tmp_path, {"Procfile": "web: s $PORT\n", ".env": "PORT=5000\nURL=:${PORT}\n", "devstack.toml": ""})
+    first = load(tmp_path)
+    for name in ("Procfile", ".env", "devstack.toml"):
+        (tmp_path / name).unlink()  # as a pipe is: `--env-file <(…)`
+    options = StackOptions(str(tmp_path), {}, port_overrides={("web", "PORT"): 6000})
+    moved = load_stack(options, first.files)
+    assert (seen_by(moved, "web")["URL"], moved.stack.claims[0].port) == (":6000", 6000)
 
 
 # What devstack adds.
