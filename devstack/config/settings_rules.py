@@ -20,6 +20,7 @@ from devstack.config.settings import (
 )
 from devstack.config.toml_lines import key_lines
 from devstack.config.toml_node import Document, Node, is_short
+from devstack.core.log_pattern import log_pattern
 from devstack.core.ports import FIRST_PORT, LAST_PORT, Protocol
 from devstack.core.service import ProbeKind, RestartMode, RestartPolicy, StopPolicy
 from devstack.errors import ConfigError
@@ -225,8 +226,8 @@ def _probed_port(node: Node) -> int | str:
 def _pattern(node: Node) -> str:
     pattern = node.string()
     try:
-        re.compile(pattern.encode())  # it is the output's bytes that are searched
-    except re.error as error:
+        log_pattern(pattern)
+    except ValueError as error:
         raise node.error(f"is no regular expression: {error}") from None
     return pattern
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from devstack.core.log_pattern import log_pattern
 from devstack.core.service import ExitStatus, ProbeKind, ReadinessProbe, Service
 from devstack.machine import system
 from devstack.supervisor.children import Children
@@ -23,7 +23,7 @@ class LogWatch:
     """Looks for a pattern in a service's lines, across the cuts between two reads."""
 
     def __init__(self, pattern: str) -> None:
-        self._pattern = re.compile(pattern.encode(), re.MULTILINE)
+        self._pattern = log_pattern(pattern)
         self._carry = b""
         self.seen = asyncio.Event()
 
