@@ -48,6 +48,7 @@ READY_KINDS = {
     "command": ("every",),
 }
 """Each kind of readiness probe, and the keys that go with it."""
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, section 5.6.2
 
 
 def parse_settings(text: str, path: str = "", name: str = FILE_NAME) -> Settings:
@@ -142,7 +143,7 @@ def _port(node: Node) -> PortSetting:
         protocol=protocol,
         purpose=keys["purpose"].string() if "purpose" in keys else "",
         path=_url_path(keys["path"]) if "path" in keys else None,
-        subprotocol=keys["subprotocol"].string() if "subprotocol" in keys else None,
+        subprotocol=_token(keys["subprotocol"]) if "subprotocol" in keys else None,
         also_ws=keys["also_ws"].boolean() if "also_ws" in keys else False,
         source=node.document.name,
         line=node.line,
@@ -171,6 +172,13 @@ def _url_path(node: Node) -> str:
     return path
 
 
+def _token(node: Node) -> str:
+    name = node.string()
+    if not _TOKEN.fullmatch(name):
+        raise node.error(f"“{name}” is no name for a subprotocol (letters, digits, - _ . and the like)")
+    return name
+
+
 def _ready(node: Node) -> ReadySetting:
     known = (*READY_KINDS, *dict.fromkeys(key for keys in READY_KINDS.values() for key in keys))
     keys = node.table(known)
@@ -190,7 +198,7 @@ def _ready(node: Node) -> ReadySetting:
         target=target,
         port=_probed_port(keys["port"]) if "port" in keys else port,
         every=keys["every"].seconds(zero=False) if "every" in keys else None,
-        subprotocol=keys["subprotocol"].string() if "subprotocol" in keys else None,
+        subprotocol=_token(keys["subprotocol"]) if "subprotocol" in keys else None,
         status=_statuses(keys["status"]) if "status" in keys else (),
         body=keys["body"].string() if "body" in keys else None,
         first_message=keys["first_message"].string() if "first_message" in keys else None,

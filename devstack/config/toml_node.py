@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
+from devstack.config.files import shown_text
 from devstack.config.suggest import did_you_mean
 from devstack.config.toml_lines import Path
 from devstack.errors import ConfigError
@@ -42,7 +43,8 @@ class Node:
 
     def error(self, message: str, hint: str = "") -> ConfigError:
         """Return the error that names this value's file, line and key."""
-        return ConfigError(f"{self.key}: {message}", source=self.document.name, line=self.line, hint=hint)
+        text = shown_text(f"{self.key}: {message}")
+        return ConfigError(text, source=self.document.name, line=self.line, hint=hint)
 
     def table(self, known: Collection[str] | None = None) -> dict[str, Node]:
         """Return the children of a table; ConfigError for another value and for a key not in `known`."""

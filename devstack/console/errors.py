@@ -22,8 +22,8 @@ def error_text(error: DevstackError, *, color: bool, width: int | None = None) -
     """
     red, dim, reset = (RED, DIM, RESET) if color else ("", "", "")
     where = f"{error.location}: " if isinstance(error, ConfigError) and error.location else ""
-    message = "\n".join(map(printable, f"error: {where}{error.message}".splitlines()))
-    hints = map(printable, error.hint.splitlines())
+    message = "\n".join(map(printable, f"error: {where}{error.message}".split("\n")))
+    hints = map(printable, error.hint.split("\n") if error.hint else ())
     lines = [_marked("error:", red, reset, wrapped(message, width))]
     lines += [_marked("→", dim, reset, wrapped(f"  → {hint}", width)) for hint in hints]
     return "\n".join(lines)

@@ -75,6 +75,12 @@ REFUSED = {
     ),
     "[services.web]\nports = [{ default = 1, also_ws = true }]": (2, 'goes with protocol = "http" alone'),
     "[services.web]\nports = [{ default = 1, protocol = 'ws', path = 'ws' }]": (2, "“ws” is no path"),
+    "[services.web]\nports = [{ default = 1, protocol = 'ws', subprotocol = 'a b' }]": (
+        2,
+        "no name for a subprot",
+    ),
+    "[services.web]\nready = { ws = '/', subprotocol = \"a\\r\\nX: y\" }": (2, r"“a\r\nX: y” is no name"),
+    "[services.web]\n'ready\u0085' = 1": (2, r"services.web.ready\x85: there is no such key"),
     "[services.web]\nready = {}": (2, "exactly one of tcp, http, ws, log, command; there is none of them"),
     "[services.web]\nready = 'http'": (2, "expected a table, found “http”"),
     "[services.web]\nready = { http = '/', log = 'x' }": (2, "there is http and log"),
