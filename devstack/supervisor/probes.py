@@ -17,6 +17,7 @@ from devstack.supervisor.http import MAX_BODY, ask_head, read_body
 from devstack.supervisor.websocket import WebSocket, upgrade
 
 ATTEMPT_TIMEOUT = 2.0
+LONGEST_ATTEMPT = 30.0
 STAGGER = 0.3
 FIRST_PAUSE = 0.01
 PAUSE_GROWTH = 1.5
@@ -50,18 +51,24 @@ async def until_ready(
     *,
     hosts: tuple[str, ...] = LOOPBACK,
     heard: Callable[[ProbeAnswer], None] | None = None,
+    within: float = ATTEMPT_TIMEOUT,
 ) -> ProbeAnswer:
     """Ask again and again, with growing pauses, and return the first answer that says ready.
 
-    `heard` gets every answer, so that who cancels this knows the last one. There is no limit of its own.
+    `heard` gets every answer, so that who cancels this knows the last one. There is no limit of its own. The
+    first attempt gets `within` seconds; one that was too short for the service makes the next one longer.
     """
+    clock = asyncio.get_running_loop().time
     for pause in pauses():
         await asyncio.sleep(pause)
-        answer = await ask(probe, hosts=hosts)
+        began = clock()
+        answer = await ask(probe, hosts=hosts, within=within)
         if heard is not None:
             heard(answer)
         if answer.ok:
             return answer
+        if clock() - began >= within:
+            within = min(within * 2, LONGEST_ATTEMPT)
     raise AssertionError("the pauses never end")
 
 

@@ -87,9 +87,9 @@ class Readiness:
             if probe.kind is ProbeKind.COMMAND:
                 is_ok = (await self._run(probe.target)).is_success
             else:
-                from devstack.supervisor.probes import ask
+                from devstack.supervisor.probes import ATTEMPT_TIMEOUT, ask
 
-                answer = await ask(probe)
+                answer = await ask(probe, within=max(ATTEMPT_TIMEOUT, probe.every or 0.0))
                 self._hear(answer.detail)
                 is_ok = answer.ok
 

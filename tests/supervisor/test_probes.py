@@ -322,6 +322,25 @@ class TestUntilReady:
         assert heard[0] == ProbeAnswer(False, "connection refused")
         assert heard[-1].ok
 
+    def test_a_service_that_always_answers_slowly_gets_the_time_that_it_takes(self) -> None:
+        async def slow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await request_of(reader)
+            await asyncio.sleep(0.15)
+            writer.write(response(200))
+            await reader.read()
+
+        heard: list[ProbeAnswer] = []
+
+        async def run() -> ProbeAnswer:
+            async with serving(slow) as port, asyncio.timeout(30):
+                return await until_ready(http(port), heard=heard.append, within=0.05)
+
+        assert asyncio.run(run()) == ProbeAnswer(True, "HTTP 200")
+        assert [answer.detail for answer in heard[:2]] == [
+            "no answer within 0.05 s",
+            "no answer within 0.1 s",
+        ]
+
     @pytest.mark.parametrize("question", [tcp, http, ws])
     @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
     def test_cancelled_at_any_await_it_leaves_no_socket_and_no_task(
