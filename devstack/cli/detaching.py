@@ -74,6 +74,8 @@ def run_detached(
     view.close()
     if watch.found:
         daemon.wait()
+        if guardian is not None:
+            wait_until_gone(guardian)
         return 128 + stop.heard if stop.heard else 1
     if is_up:
         if is_warned:
