@@ -38,6 +38,6 @@ def ask_for(ctx: typer.Context, method: str, services: list[str], timeout: float
         pid = f"pid {service['pid']}" if runs else ""
         typer.echo(" ".join(filter(None, (service["name"], service["state"], ports, pid))))
     if answer["troubles"]:
-        elapsed = time.monotonic() - began
+        elapsed = min(time.monotonic() - began, timeout)
         lines = [line for one in answer["troubles"] for line in trouble_lines(decode_trouble(one), elapsed)]
         raise ServiceError(lines[0], hint="\n".join(lines[1:]))

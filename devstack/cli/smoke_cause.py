@@ -75,5 +75,5 @@ def _what(events: Sequence[Event], service: str | None) -> str:
             for trouble in event.troubles:
                 if trouble.name == service:
                     answer = f": {trouble.answer}" if trouble.answer else ""
-                    return f"not ready within {event.seconds:.0f} s{answer}"
+                    return f"not ready within {round(event.seconds, 1):g} s{answer}"
     return ""

@@ -43,13 +43,13 @@ def _show(folder: str, *, as_json: bool, no_color: bool, clear: bool) -> None:
 
     with connect(folder) as client:
         answer = client.call("status")
-    found = measured(answer)
+    record = running_record(folder)
+    found = measured(answer, cookie=record.run if record else "")
     if as_json:
         show_status_json(found)
         return
     if clear and sys.stdout.isatty():
         typer.echo(CLEAR, nl=False)
-    record = running_record(folder)
     changed = changed_files(record) if record else ()
     notes = [f"{path} has changed since the stack read it: devstack down && devstack up" for path in changed]
     notes += [f"{one['name']}: {one['answer']}" for one in answer["services"] if _is_troubled(one)]
@@ -60,14 +60,17 @@ def _is_troubled(service: dict[str, Any]) -> bool:
     return service["state"] in ("starting", "unready") and bool(service["answer"])
 
 
-def measured(answer: dict[str, Any]) -> dict[str, Any]:
-    """Return the contract's JSON: what the supervisor says, and what the machine measures."""
+def measured(answer: dict[str, Any], *, cookie: str = "") -> dict[str, Any]:
+    """Return the contract's JSON: what the supervisor says, and what the machine measures.
+
+    `cookie` is the run's: by it the machine shows the processes that slipped away from their service.
+    """
     from datetime import UTC, datetime
 
     from devstack.machine.usage import Usage, measure
 
     groups = {one["group"]: one["name"] for one in answer["services"] if one["group"]}
-    usage = measure(groups)
+    usage = measure(groups, cookie)
     return {
         "mode": answer["mode"],
         "project": answer["project"],

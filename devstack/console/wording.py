@@ -197,12 +197,15 @@ def _exits(troubles: Sequence[Trouble]) -> str:
 def trouble_lines(trouble: Trouble, seconds: float) -> list[str]:
     """Return what is known of a service that failed or was not ready in time, its last lines last."""
     lines = [_trouble_head(trouble, seconds)]
-    if trouble.listens_on and not set(trouble.ports) <= set(trouble.listens_on):
-        found = ", ".join(map(str, trouble.listens_on))
-        wanted = ", ".join(map(str, trouble.ports)) or "no port"
+    missing = [port for port in trouble.ports if port not in trouble.listens_on]
+    if trouble.listens_on and missing:
+        found, wanted = (", ".join(map(str, ports)) for ports in (trouble.listens_on, missing))
         lines.append(f"  it listens on {found}, not on {wanted}: does its command use the port's variable?")
     elif trouble.ports and trouble.status.pid and not trouble.listens_on:
         lines.append(f"  it runs (pid {trouble.status.pid}) and listens on no port at all")
+    if trouble.beyond:
+        places = " and ".join(trouble.beyond)
+        lines.append(f"  it listens on {places}, where no client of localhost reaches it: bind 127.0.0.1")
     lines += [f"  port {port} is held by {who}" for port, who in trouble.held_by]
     if trouble.last_lines:
         lines += [
@@ -219,7 +222,7 @@ def _trouble_head(trouble: Trouble, seconds: float) -> str:
     if status.state is ServiceState.FAILED:
         return f"{trouble.name} failed: {_how(status)}{_why_failed(status)}"
     ports = " ".join(f":{port}" for port in trouble.ports)
-    head = f"{trouble.name}{f' ({ports})' if ports else ''} was not ready within {seconds:.0f} s"
+    head = f"{trouble.name}{f' ({ports})' if ports else ''} was not ready within {round(seconds, 1):g} s"
     if trouble.waits_for:
         return f"{head}: it waited for {', '.join(trouble.waits_for)}"
     if status.state is ServiceState.BACKOFF:

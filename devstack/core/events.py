@@ -46,8 +46,9 @@ class Cause(StrEnum):
 class Trouble:
     """What is known of a service that failed or was not ready in time.
 
-    `answer` is the last answer to its probe, `listens_on` the ports on which it does listen, `held_by` who
-    else listens on a port of its own, and `last_lines` the end of its output.
+    `answer` is the last answer to its probe, `listens_on` the ports on which it does listen, `beyond` the
+    places (`192.0.2.2:5000`) where it listens on a port of its own and no client of `localhost` reaches it,
+    `held_by` who else listens on a port of its own, and `last_lines` the end of its output.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Trouble:
     last_lines: tuple[str, ...] = ()
     waits_for: tuple[str, ...] = ()
     held_by: tuple[tuple[int, str], ...] = ()  # port, who
+    beyond: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,14 +21,16 @@ class Usage:
     ports: tuple[int, ...] = ()
 
 
-def measure(groups: Mapping[int, str]) -> dict[str, Usage]:
+def measure(groups: Mapping[int, str], cookie: str = "") -> dict[str, Usage]:
     """Return what the services use; `groups` is process group → service. Takes SAMPLE seconds.
+
+    By the run's `cookie` those are found, too, that have left their group and their parent.
 
     Memory shared between two processes of a service counts for both, as `ps` has it.
     """
     if not groups:
         return {}
-    members = find_members(Marks(groups=groups))
+    members = find_members(Marks(groups=groups, cookie=cookie))
     pids = {member.row.pid: member.service for member in members}
     before, begun = _cpu_seconds(pids), time.monotonic()
     time.sleep(SAMPLE)

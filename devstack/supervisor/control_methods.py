@@ -10,7 +10,7 @@ from devstack.core.events import Cause, StackStopped
 from devstack.core.orchestration import RestartWanted, StartWanted, StopWanted
 from devstack.core.service import ENDED_STATES, UP_STATES, ServiceState, ServiceStatus
 from devstack.supervisor.messages import encode
-from devstack.supervisor.troubles import trouble_of
+from devstack.supervisor.troubles import troubles_of
 
 if TYPE_CHECKING:
     from devstack.supervisor.control_server import Client
@@ -252,13 +252,9 @@ async def _settle(
         raise RpcError(STOPPING, "the stack is being stopped")
     late = _late()
     bad = [name for name in names if name in late or supervisor.state.statuses[name].state not in good]
-    return {
-        "services": [_service(supervisor, name) for name in names],
-        "troubles": [encode_trouble(supervisor, name) for name in bad],
-    }
-
-
-def encode_trouble(supervisor: Supervisor, name: str) -> dict[str, Any]:
     from dataclasses import asdict
 
-    return asdict(trouble_of(supervisor, name))
+    return {
+        "services": [_service(supervisor, name) for name in names],
+        "troubles": [asdict(trouble) for trouble in troubles_of(supervisor, bad)],
+    }

@@ -78,6 +78,7 @@ def _finding(fields: Mapping[str, Any]) -> Finding:
 
 def decode_trouble(fields: Mapping[str, Any]) -> Trouble:
     """Return the trouble that `fields` say."""
-    lists = {name: tuple(fields[name]) for name in ("ports", "listens_on", "last_lines", "waits_for")}
+    names = ("ports", "listens_on", "last_lines", "waits_for", "beyond")
+    lists = {name: tuple(fields.get(name, ())) for name in names}
     held_by = tuple((port, who) for port, who in fields.get("held_by", ()))
     return Trouble(**{**fields, **lists, "status": _status(fields["status"]), "held_by": held_by})

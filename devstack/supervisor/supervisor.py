@@ -310,9 +310,11 @@ class Supervisor:
         if self.is_stopping:
             return
         from devstack.supervisor.still_stopping import tell_while_stopping
-        from devstack.supervisor.troubles import trouble_of
+        from devstack.supervisor.troubles import troubles_of
 
-        troubles = tuple(trouble_of(self, name) for name in troubled)
+        elapsed = time.monotonic() - self._started
+        seconds = min(elapsed, self.options.timeout) if cause is Cause.NOT_READY else elapsed
+        troubles = troubles_of(self, troubled)
         self.phase = Phase.STOPPING
         if exit_code is not None:
             self._exit_code = exit_code
@@ -321,7 +323,7 @@ class Supervisor:
                 name: replace(service, stop=replace(service.stop, grace=grace))
                 for name, service in self._services.items()
             }
-        self.tell(StackStopping(cause, troubles, signal, time.monotonic() - self._started, findings))
+        self.tell(StackStopping(cause, troubles, signal, seconds, findings))
         graces = {name: service.stop.grace for name, service in self._services.items()}
         tell_while_stopping(self, self._world, graces)
         self.post(orchestration.StopWanted(tuple(self._services)))

@@ -74,6 +74,16 @@ def test_status_tells_scripts_what_the_contract_promises(inside: Path) -> None:
     assert once["rss_bytes"] is None
 
 
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="setsid(1), and /proc")
+def test_status_counts_what_has_left_its_service(project: Path) -> None:
+    port = free_port()
+    server = f'"{sys.executable}" -u -m http.server {port} --bind 127.0.0.1'
+    (project / "Procfile.dev").write_text(f"daemon: (setsid {server} &); exec sleep 600\n")
+    (project / "devstack.toml").write_text(f"[services.daemon]\nports = []\nready = {{ tcp = {port} }}\n")
+    assert devstack(project, "up", "-d").returncode == 0
+    assert services(project)["daemon"]["ports"] == [port]
+
+
 def test_status_shows_a_person_every_service_and_says_when_files_have_changed(inside: Path) -> None:
     project = inside.parents[1]
     before = devstack(inside, "status").stdout

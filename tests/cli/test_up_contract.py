@@ -13,10 +13,13 @@ from pathlib import Path
 import pytest
 
 from tests.cli.running import devstack, free_port, start_devstack, until
+from tests.machine.strangers import foreign_address
 
+LINUX = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="setsid(1), and /proc")
 SLEEPER = "exec sleep 600"
 LISTENER = (
-    "import socket, sys, time; s = socket.create_server(('127.0.0.1', int(sys.argv[1]))); time.sleep(600)"
+    "import socket, sys, time; address = (*sys.argv[2:], '127.0.0.1')[0]; "
+    "s = socket.create_server((address, int(sys.argv[1]))); time.sleep(600)"
 )
 LISTEN = f'exec "{sys.executable}" -I -S -c "{LISTENER}"'
 
@@ -57,6 +60,31 @@ def test_a_service_that_never_listens_is_named_with_its_last_lines_and_where_it_
     assert "hello from web" in answer.stdout
     assert f"listens on {elsewhere}" in answer.stdout
     assert devstack(project, "status").returncode == 5
+
+
+@LINUX
+def test_where_a_daemon_of_the_service_listens_is_told_as_well(project: Path) -> None:
+    elsewhere = free_port()
+    daemon = LISTEN.removeprefix("exec ")
+    write(project, claim("web", free_port()), web=f"(setsid {daemon} {elsewhere} &); {SLEEPER}")
+    answer = devstack(project, "up", "-d", "--timeout", "3")
+    assert f"it listens on {elsewhere}, not on" in answer.stdout
+
+
+def test_a_service_on_an_address_that_localhost_does_not_reach_is_told_which(project: Path) -> None:
+    port, address = free_port(), foreign_address()
+    write(project, claim("web", port), web=f"{LISTEN} {port} {address}")
+    answer = devstack(project, "up", "-d", "--timeout", "2.5")
+    assert "was not ready within 2.5 s: connection refused" in answer.stdout
+    assert f"it listens on {address}:{port}, where no client of localhost reaches it" in answer.stdout
+
+
+def test_of_two_claims_the_one_without_a_listener_is_named(project: Path) -> None:
+    port, missing = free_port(), free_port()
+    ports = f'{{ env = "A_PORT", default = {port} }}, {{ env = "B_PORT", default = {missing} }}'
+    write(project, f"[services.web]\nports = [{ports}]\n", web=f"{LISTEN} {port}")
+    answer = devstack(project, "up", "-d", "--timeout", "3")
+    assert f"it listens on {port}, not on {missing}:" in answer.stdout
 
 
 @pytest.mark.parametrize(
