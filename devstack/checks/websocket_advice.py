@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from devstack.core.handshake import HandshakeError, HandshakeFault
 from devstack.core.http import Head, HttpError
-from devstack.core.websocket import NO_CLOSE, ConnectionClosedError, ProtocolError
+from devstack.core.websocket import NO_CLOSE, TOO_BIG, ConnectionClosedError, ProtocolError
 from devstack.core.websocket_url import WebSocketUrl
 
 TRADING_PATH = "/api/ws"
 _TLS_RECORD = b"\x15\x03"
+_EXPIRED = 10  # these as X509_STORE_CTX_get_error(3ssl) has them
+_NOT_ITS_NAME = (62, 64)
 _CLOSE_ADVICE = {
     1000: "The server ends the conversation at once, and normally: fine where it does no more (vite-ping).",
     1001: "The server is going away: wait until it is back, or look at `devstack status`.",
@@ -41,8 +43,12 @@ def advice_for(
             return _about_no_http(url, start)
         case ConnectionClosedError(code=code):
             return (_CLOSE_ADVICE.get(code, "The code is the server's own: its documentation says more."),)
+        case ProtocolError(code=code) if code == TOO_BIG:
+            return ("This check reads no message as long as that; a browser may. Let it be sent in parts.",)
         case ProtocolError():
             return ("The server breaks RFC 6455, and browsers refuse it too: update its WebSocket library.",)
+        case ConnectionResetError() if step == "upgrade":
+            return _about_no_http(url, b"")
         case _:
             return _about_step(url, step, error)
 
@@ -83,6 +89,10 @@ def _about_no_tls(url: WebSocketUrl, error: Exception) -> tuple[str, ...]:
     import ssl
 
     if isinstance(error, ssl.SSLCertVerificationError):
+        if error.verify_code in _NOT_ITS_NAME:
+            return (f"The certificate is for another name than {url.host}: connect by one that it has.",)
+        if error.verify_code == _EXPIRED:
+            return ("The certificate has expired: make a new one.",)
         return ("Let SSL_CERT_FILE name the authority that signed it (mkcert: rootCA.pem), and try again.",)
     plain = str(url).replace("wss://", "ws://", 1)
     return (f"The port most likely speaks no TLS: try {plain}",)
@@ -128,13 +138,19 @@ def _about_status(url: WebSocketUrl, error: HandshakeError) -> tuple[str, ...]:
     status = error.head.status
     match status:
         case 404:
-            path = "which one the server uses" if url.path == TRADING_PATH else f"maybe {TRADING_PATH}"
-            return (f"Nothing answers WebSockets at {url.path}: check the path, {path}.",)
+            perhaps = "" if url.path == TRADING_PATH else f", maybe {TRADING_PATH}"
+            return (
+                f"Nothing answers WebSockets at {url.path}: check the path that the server uses{perhaps}.",
+            )
         case 401 | 407:
             return ("The server wants credentials, which this check does not send.",)
         case 426:
             versions = error.head.get("sec-websocket-version")
             return (f"The server wants another WebSocket version: {versions or 'it does not say which'}.",)
+        case 429:
+            return (
+                "The server limits how often or how many may connect: try again later, or raise its limit.",
+            )
         case 502 | 503 | 504:
             return ("A proxy answers, and the server behind it does not: `devstack status` says which runs.",)
         case _ if 300 <= status < 400:

@@ -13,12 +13,16 @@ _URL = re.compile(
     r"(?P<host>\[[0-9a-f:.]+(?:%[^\]\s]+)?\]|[^\s/?#@:\[\]]+)(?::(?P<port>[0-9]{0,9}))?(?P<path>[/?][^#]*)?",
     re.IGNORECASE,
 )
+_PORT_ALONE = re.compile(r":?([0-9]{1,5}(?:/.*)?)")
 _DEFAULT_PORTS = {"ws": 80, "wss": 443}
 
 
 @dataclass(frozen=True, slots=True)
 class WebSocketUrl:
-    """`host` is a name or a number without brackets; `path` includes the query and begins with a slash."""
+    """`host` is a name, in ASCII, or a number without brackets.
+
+    `path` includes the query and begins with a slash.
+    """
 
     secure: bool
     host: str
@@ -48,10 +52,20 @@ def parse_websocket_url(text: str) -> WebSocketUrl:
     port = int(match["port"]) if match["port"] else _DEFAULT_PORTS[scheme]
     if not is_port(port):
         raise UsageError(f"{text!r} has the port {port}", hint="a port is a number from 1 to 65535")
+    host = _ascii_host(text, match["host"].strip("[]"))
     path = match["path"] or "/"
-    return WebSocketUrl(
-        scheme == "wss", match["host"].strip("[]"), port, path if path.startswith("/") else f"/{path}"
-    )
+    return WebSocketUrl(scheme == "wss", host, port, path if path.startswith("/") else f"/{path}")
+
+
+def _ascii_host(text: str, host: str) -> str:
+    """Return `host` as DNS and the Host header have it (RFC 5890). UsageError: it can be no name."""
+    if ":" in host:
+        return host
+    try:
+        return host.encode("idna").decode()
+    except UnicodeError:
+        hint = "a name has parts of 1 to 63 characters between its dots"
+        raise UsageError(f"{text!r} has no host that could exist", hint=hint) from None
 
 
 def _probably_meant(text: str) -> str:
@@ -62,6 +76,8 @@ def _probably_meant(text: str) -> str:
         return "a WebSocket address has no part behind a # (RFC 6455, section 3)"
     if "@" in text and _URL.match(text.replace("@", "")):
         return "a name and password in the address are not sent: leave them out"
+    if (port := _PORT_ALONE.fullmatch(text)) is not None:
+        return f"write ws://localhost:{port[1]}"
     if "://" not in text and _URL.fullmatch(f"ws://{text}"):
         return f"write ws://{text}"
     return "an address looks like ws://localhost:3001/api/ws, or wss:// where the server speaks TLS"

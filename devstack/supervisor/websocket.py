@@ -26,7 +26,9 @@ from devstack.core.websocket import (
 from devstack.supervisor.connection import Connection
 from devstack.supervisor.http import read_body, read_head
 
-MAX_KEPT = 1000
+MAX_RECEIVED = 16 * 1024 * 1024
+"""Bytes of one message, and of the messages that are kept until they are asked for: a snapshot is large."""
+KEPT_COSTS = 100
 REFUSAL_LIMIT = 4 * 1024
 REFUSAL_WAIT = 0.3
 
@@ -40,14 +42,15 @@ class WebSocket:
     def __init__(self, connection: Connection, subprotocol: str | None, begun: bytes = b"") -> None:
         self.subprotocol = subprotocol
         self._connection = connection
-        self._receiver = Receiver()
+        self._receiver = Receiver(max_message=MAX_RECEIVED)
         self._receiver.feed(begun)
         self._kept: deque[Message] = deque()
+        self._kept_size = 0
 
     async def receive(self) -> str | bytes:
         """Return the next message."""
         if self._kept:
-            return self._kept.popleft().data
+            return self._next_kept()
         while True:
             event = await self._next_event()
             if isinstance(event, Message):
@@ -87,9 +90,15 @@ class WebSocket:
                 return event.code
 
     def _keep(self, message: Message) -> None:
-        if len(self._kept) >= MAX_KEPT:
-            raise WebSocketError(f"{MAX_KEPT} messages came, and no pong")
+        self._kept_size += len(message.data) + KEPT_COSTS
+        if self._kept_size > MAX_RECEIVED:
+            raise WebSocketError(f"{len(self._kept)} messages came, and no pong")
         self._kept.append(message)
+
+    def _next_kept(self) -> str | bytes:
+        data = self._kept.popleft().data
+        self._kept_size -= len(data) + KEPT_COSTS
+        return data
 
     async def _next_event(self) -> Message | Pong | Close:
         """Return the next event that is not a ping."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import socket
 import ssl
 import subprocess
 from collections.abc import Awaitable, Callable
@@ -33,8 +34,10 @@ from tests.raw_servers import (
 HELLO = encode_frame(Opcode.TEXT, b'{"type":"hello"}')
 
 
-def wish_for(port: int, path: str = "/api/ws", scheme: str = "ws", **wishes: Any) -> WebSocketWish:
-    return WebSocketWish(parse_websocket_url(f"{scheme}://localhost:{port}{path}"), **wishes)
+def wish_for(
+    port: int, path: str = "/api/ws", scheme: str = "ws", host: str = "localhost", **wishes: Any
+) -> WebSocketWish:
+    return WebSocketWish(parse_websocket_url(f"{scheme}://{host}:{port}{path}"), **wishes)
 
 
 def report_of(handler: Handler, host: str = "127.0.0.1", **wishes: Any) -> WebSocketReport:
@@ -153,6 +156,7 @@ class TestWhereItGoesWrong:
                 "version: 8",
             ),
             (response(401), "401 instead of 101", "credentials"),
+            (response(429), "429 instead of 101", "limit"),
             (response(502), "502 instead of 101", "A proxy answers"),
             (response(500), "500 instead of 101", "devstack logs"),
             (response(301, more="Location: /ws\r\n"), "301 instead of 101", "redirects to /ws"),
@@ -248,6 +252,23 @@ class TestWhereItGoesWrong:
         step, detail, _ = failure(report_of(upgrading(HELLO), first_message="snapshot"))
         assert (step, detail) == ("first message", 'no \'snapshot\' in {"type":"hello"}')
 
+    def test_a_message_that_is_too_long_for_the_check_is_no_broken_rule(self) -> None:
+        announced = b"\x82\x7f" + (1 << 30).to_bytes(8, "big")
+        step, _, advice = failure(report_of(upgrading(announced)))
+        assert step == "first message"
+        assert "a browser may" in advice
+
+    def test_a_reset_instead_of_an_answer(self) -> None:
+        async def reset(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await request_of(reader)
+            raw = writer.get_extra_info("socket")
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+            writer.transport.abort()
+
+        step, detail, advice = failure(report_of(reset))
+        assert (step, detail) == ("upgrade", "connection reset")
+        assert "may speak TLS" in advice
+
     def test_a_server_that_breaks_the_protocol(self) -> None:
         step, detail, advice = failure(report_of(upgrading(b"\x81\x85abcdhello")))
         assert (step, detail) == ("first message", "a frame is masked")
@@ -332,6 +353,16 @@ class TestTls:
         assert step == "tls"
         assert detail.startswith("its certificate is not trusted: self")
         assert "SSL_CERT_FILE" in advice
+
+    def test_a_certificate_of_another_name(
+        self, certificate: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*certificate)
+        step, _, advice = failure(report_of_library(greet, {"ssl": context}, scheme="wss", host="127.0.0.1"))
+        assert step == "tls"
+        assert "for another name than 127.0.0.1" in advice
 
     def test_a_tls_port_asked_without_tls(self, certificate: tuple[Path, Path]) -> None:
         step, _, advice = failure(self.report(certificate, "ws"))

@@ -22,6 +22,7 @@ from devstack.errors import UsageError
         ("wss://example.test/", WebSocketUrl(True, "example.test", 443, "/"), "example.test"),
         ("wss://example.test:80", WebSocketUrl(True, "example.test", 80, "/"), "example.test:80"),
         ("ws://[::1]:3002/?token=a%20b", WebSocketUrl(False, "::1", 3002, "/?token=a%20b"), "[::1]:3002"),
+        ("ws://bücher.test/", WebSocketUrl(False, "xn--bcher-kva.test", 80, "/"), "xn--bcher-kva.test"),
         ("WS://127.0.0.1:1?x", WebSocketUrl(False, "127.0.0.1", 1, "/?x"), "127.0.0.1:1"),
     ],
 )
@@ -42,6 +43,10 @@ def test_an_address_is_taken_apart(text: str, url: WebSocketUrl, host_header: st
         ("ws://user:secret@localhost/", "are not sent"),
         ("ftp://localhost/", "looks like ws://"),
         ("/api/ws", "looks like ws://"),
+        ("3001", "write ws://localhost:3001"),
+        (":3001/api/ws", "write ws://localhost:3001/api/ws"),
+        ("ws://a..b/", "1 to 63 characters"),
+        (f"ws://{'a' * 64}.test/", "1 to 63 characters"),
         ("", "looks like ws://"),
         ("ws://", "looks like ws://"),
         ("ws://local host/", "looks like ws://"),

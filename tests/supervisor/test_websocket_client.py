@@ -245,13 +245,32 @@ class TestWithServersThatMisbehave:
         talk(server, use)
 
     def test_messages_without_end_instead_of_a_pong_are_not_kept_for_ever(self) -> None:
-        flood = encode_frame(Opcode.TEXT, b"tick") * 1001
+        flood = encode_frame(Opcode.BINARY, bytes(1024 * 1024)) * 16
 
         async def use(websocket: WebSocket) -> None:
-            with pytest.raises(WebSocketError, match="1000 messages came, and no pong"):
+            with pytest.raises(WebSocketError, match="15 messages came, and no pong"):
                 await websocket.ping()
 
         talk(Recorder(flood), use)
+
+    def test_a_snapshot_of_many_messages_before_the_pong_is_kept(self) -> None:
+        async def snapshot(server: ServerConnection) -> None:
+            for number in range(5000):
+                await server.send(f"quote {number}")
+            await server.wait_closed()
+
+        async def use(websocket: WebSocket) -> tuple[str | bytes, str | bytes]:
+            await websocket.ping()
+            return await websocket.receive(), await websocket.receive()
+
+        assert talk_to_library(snapshot, use) == ("quote 0", "quote 1")
+
+    def test_a_message_of_two_megabytes_is_one(self) -> None:
+        async def snapshot(server: ServerConnection) -> None:
+            await server.send("x" * 2_000_000)
+            await server.wait_closed()
+
+        assert len(talk_to_library(snapshot, lambda websocket: websocket.receive())) == 2_000_000
 
     def test_a_refusal_is_given_with_its_words(self) -> None:
         async def nothing(_websocket: WebSocket) -> None:
