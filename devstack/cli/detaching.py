@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from devstack.cli.detached_watch import DetachedWatch
+from devstack.cli.interruption import STOP_SIGNALS
 from devstack.cli.launching import Prepared, claims_by_service
 from devstack.cli.streams import drop_output
 from devstack.console.errors import show_error, wants_color
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from devstack.core.findings import Finding
 
 REDRAW_EVERY = 0.125
-STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def run_detached(
@@ -77,9 +77,9 @@ def run_detached(
         if guardian is not None:
             wait_until_gone(guardian)
         return 128 + stop.heard if stop.heard else 1
-    if is_up:
-        if is_warned:
-            view.warn(watch.other_findings())
+    if is_up and is_warned:
+        view.warn(watch.other_findings())
+    if is_up and not stop.heard:
         # The daemon lives on without us; nobody is to complain that it was not waited for.
         daemon.returncode = 0
         return 0

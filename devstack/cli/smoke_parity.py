@@ -27,7 +27,7 @@ class ParityRun:
     first_cause: str = ""
 
     def run(self) -> int:
-        """Return the exit code: 0 only if both runs are ok and answer alike."""
+        """Return the exit code: 0 only if both are ok and answer alike, 128 and its number for a signal."""
         from devstack.checks.parity import compare, requests_for
         from devstack.config.stack import load_stack
 
@@ -44,10 +44,12 @@ class ParityRun:
                 requests=requests,
             )
             try:
-                run.run()
+                code = run.run()
             finally:
                 self.results += run.results
                 self.first_cause = self.first_cause or run.first_cause
+            if run.interrupted is not None:
+                return code
             answers[mode] = run.answers
         if all(answers.values()):
             self.results += compare(answers, requests)

@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from devstack.cli.interruption import STOP_SIGNALS, Interrupted, raising_interrupted
 from devstack.cli.smoke_cause import cause_of_failure, cause_of_preflight
 from devstack.core.check_result import CheckResult
 from devstack.core.events import Event, ServiceChanged, StackReady, StackStopping
@@ -25,7 +26,8 @@ class SmokeRun:
     """One smoke run: what is to be done, and what has been found so far.
 
     `requests` are to be asked for a comparison with another mode; `answers` has what came of them.
-    `first_cause` tells in lines what failed first, where anything did.
+    `first_cause` tells in lines what failed first, where anything did. `interrupted` is the signal that ended
+    the run before it was through.
     """
 
     options: StackOptions
@@ -37,11 +39,12 @@ class SmokeRun:
     requests: tuple[Request, ...] = ()
     answers: dict[Request, Answer] = field(default_factory=dict)
     first_cause: str = ""
+    interrupted: int | None = None
     results: list[CheckResult] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
 
     def run(self) -> int:
-        """Return the exit code: 0 only if every result is ok."""
+        """Return the exit code: 0 only if every result is ok, 128 and its number if a signal came."""
         from devstack.cli.launching import prepare
 
         began = time.monotonic()
@@ -54,13 +57,12 @@ class SmokeRun:
         self.name = f"devstack smoke, mode {prepared.stack.mode}"
         self._note("preflight", ok=True, detail=f"{len(prepared.stack.claims)} ports free", began=began)
         if self._start(prepared):
-            self._ask(prepared.stack)
-            self._compare(prepared.stack)
-            self._find_cause(prepared.stack)
-            self._stop(prepared.stack)
+            self._use_and_stop(prepared.stack)
         else:
             self._find_cause(prepared.stack)
         self._prove(prepared.stack)
+        if self.interrupted is not None:
+            return 128 + self.interrupted
         return 0 if all(result.ok for result in self.results) else 1
 
     def _note(self, name: str, *, ok: bool, detail: str, began: float) -> None:
@@ -75,6 +77,7 @@ class SmokeRun:
         code = run_detached(
             prepared, timeout=self.timeout, no_color=self.no_color, heard=self.events.append, is_warned=False
         )
+        self.interrupted = next((number for number in STOP_SIGNALS if code == 128 + number), None)
         mode = prepared.stack.mode
         self.results += [
             _start_result(service.name, mode, self.events) for service in prepared.stack.services
@@ -89,6 +92,20 @@ class SmokeRun:
         detail = f"all ready after {ready:.1f} s" if ready is not None else f"exit code {code}"
         self._note("up", ok=code == 0, detail=detail, began=began)
         return code == 0
+
+    def _use_and_stop(self, stack: Stack) -> None:
+        """Ask all that is to be asked of the running stack, and stop it whatever happens."""
+        began = time.monotonic()
+        try:
+            with raising_interrupted():
+                self._ask(stack)
+                self._compare(stack)
+                self._find_cause(stack)
+        except Interrupted as interrupted:
+            self.interrupted = interrupted.number
+            self._note("all asked", ok=False, detail=f"ended by {interrupted}", began=began)
+        finally:
+            self._stop(stack)
 
     def _ask(self, stack: Stack) -> None:
         import asyncio
@@ -137,7 +154,12 @@ class SmokeRun:
             return
         stop = stop_run if record.is_alive else end_dead_run
         said: list[str] = []
-        outcome = stop(record, None, said.append)
+        try:
+            with raising_interrupted():
+                outcome = stop(record, None, said.append)
+        except Interrupted as interrupted:  # once more, or only now: at once
+            self.interrupted = self.interrupted or interrupted.number
+            outcome = stop(record, 0.0, said.append)
         self._note("down", ok=not outcome.left, detail=outcome.what, began=began)
         self._prove_no_process(record)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import signal
+import socket
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
@@ -11,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.running import clean_environment, devstack, free_port
+from tests.cli.running import clean_environment, devstack, free_port, start_devstack
 
 SERVE = """
 import http.server, json, os, sys
@@ -155,3 +157,33 @@ def _port(project: Path) -> str:
     found = re.search(r"default = (\d+)", (project / "devstack.toml").read_text())
     assert found is not None
     return found[1]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("option", [(), ("--parity",)])
+def test_a_signal_while_it_asks_stops_the_stack_and_ends_the_run(
+    project: Path, number: signal.Signals, option: tuple[str, ...]
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as asked:
+        # Says that it was asked over HTTP, and does not answer: the run is in the middle of its questions.
+        mute = (
+            "import http.server, socket, sys, time\n"
+            "class Mute(http.server.BaseHTTPRequestHandler):\n"
+            "    def do_GET(self):\n"
+            f"        socket.create_connection(('127.0.0.1', {asked.getsockname()[1]}))\n"
+            "        time.sleep(600)\n"
+            "http.server.ThreadingHTTPServer(('127.0.0.1', int(sys.argv[1])), Mute).serve_forever()\n"
+        )
+        (project / "mute.py").write_text(mute)
+        line = f'web: exec "{sys.executable}" -I mute.py $WEB_PORT'
+        write(project, line, line, settings='ready = { command = "true" }')
+        run = start_devstack(project, "smoke", *option)
+        asked.settimeout(60)
+        asked.accept()[0].close()
+        run.send_signal(number)
+        said, _ = run.communicate(timeout=60)
+    assert run.returncode == 128 + number, said
+    assert re.search(rf"FAILED +all asked .*ended by {number.name}", said)
+    assert re.search(r"ok +no process is left", said)
+    assert "mode prod" not in said
+    assert devstack(project, "status").returncode == 5

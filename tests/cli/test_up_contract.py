@@ -284,3 +284,14 @@ def test_any_folder_name_will_do(tmp_path: Path, name: str) -> None:
         assert str(folder) in devstack(folder, "logs").stdout
     finally:
         assert devstack(folder, "down").returncode == 0
+
+
+def test_ctrl_c_at_the_moment_of_ready_stops_the_stack_or_comes_too_late(project: Path) -> None:
+    write(project, claim("web", port := free_port()), web=f"{LISTEN} {port}")
+    up = start_devstack(project, "up", "-d")
+    assert up.stdout is not None
+    while not up.stdout.readline().startswith("devstack | ready in"):
+        assert up.poll() is None
+    up.send_signal(signal.SIGINT)
+    up.communicate(timeout=60)
+    assert (up.returncode, devstack(project, "status").returncode) in [(130, 5), (0, 0)]
