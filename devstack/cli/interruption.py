@@ -8,7 +8,9 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import NoReturn
 
-STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+from devstack.machine import system
+
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, system.HANGUP_SIGNAL)
 
 
 class Interrupted(KeyboardInterrupt):

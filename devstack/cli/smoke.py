@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -62,11 +64,30 @@ def smoke(
         code = run.run()
     finally:
         if run.results:
-            show_results(run.results, no_color=plain)
-            if run.first_cause:
-                show_first_cause(run.first_cause)
+            with _nothing_obeyed():
+                show_results(run.results, no_color=plain)
+                if run.first_cause:
+                    show_first_cause(run.first_cause)
             _write_evidence(run, junit)
     raise typer.Exit(code)
+
+
+def _is_in_actions() -> bool:
+    return os.environ.get("GITHUB_ACTIONS") == "true"
+
+
+@contextmanager
+def _nothing_obeyed() -> Iterator[None]:
+    """Have GitHub Actions obey nothing of what is printed meanwhile: it quotes what services said."""
+    if not _is_in_actions():
+        yield
+        return
+    token = os.urandom(16).hex()
+    sys.stdout.write(f"::stop-commands::{token}\n")
+    try:
+        yield
+    finally:
+        sys.stdout.write(f"::{token}::\n")
 
 
 def _write_evidence(run: SmokeRun | ParityRun, junit: str | None) -> None:
@@ -75,7 +96,7 @@ def _write_evidence(run: SmokeRun | ParityRun, junit: str | None) -> None:
         from devstack.checks.junit import junit_xml
 
         _write(junit, junit_xml(run.name, run.results, output=run.first_cause), mode="w")
-    if os.environ.get("GITHUB_ACTIONS") == "true":
+    if _is_in_actions():
         from devstack.checks.annotations import error_annotations, step_summary
 
         sys.stdout.write(error_annotations(run.results))

@@ -27,7 +27,7 @@ class SmokeRun:
 
     `requests` are to be asked for a comparison with another mode; `answers` has what came of them.
     `first_cause` tells in lines what failed first, where anything did. `interrupted` is the signal that ended
-    the run before it was through.
+    the run before it was through, `record` that of the run.
     """
 
     options: StackOptions
@@ -42,6 +42,7 @@ class SmokeRun:
     interrupted: int | None = None
     results: list[CheckResult] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
+    record: Record | None = None
 
     def run(self) -> int:
         """Return the exit code: 0 only if every result is ok, 128 and its number if a signal came."""
@@ -55,11 +56,15 @@ class SmokeRun:
             self.first_cause = cause_of_preflight(self.options, error)
             raise
         self.name = f"devstack smoke, mode {prepared.stack.mode}"
-        self._note("preflight", ok=True, detail=f"{len(prepared.stack.claims)} ports free", began=began)
+        count = len(prepared.stack.claims)
+        free = f"{count} port{'s' if count != 1 else ''} free"
+        self._note("preflight", ok=True, detail=free, began=began)
         if self._start(prepared):
             self._use_and_stop(prepared.stack)
         else:
             self._find_cause(prepared.stack)
+            if self.record is not None:
+                self._prove_no_process(self.record)
         self._prove(prepared.stack)
         if self.interrupted is not None:
             return 128 + self.interrupted
@@ -75,7 +80,7 @@ class SmokeRun:
 
         began = time.monotonic()
         code = run_detached(
-            prepared, timeout=self.timeout, no_color=self.no_color, heard=self.events.append, is_warned=False
+            prepared, timeout=self.timeout, no_color=self.no_color, heard=self._hear, is_warned=False
         )
         self.interrupted = next((number for number in STOP_SIGNALS if code == 128 + number), None)
         mode = prepared.stack.mode
@@ -92,6 +97,13 @@ class SmokeRun:
         detail = f"all ready after {ready:.1f} s" if ready is not None else f"exit code {code}"
         self._note("up", ok=code == 0, detail=detail, began=began)
         return code == 0
+
+    def _hear(self, event: Event) -> None:
+        """Keep `event`, and the record while it is there: of a start that fails it is removed."""
+        from devstack.supervisor.record import read_record
+
+        self.events.append(event)
+        self.record = self.record or read_record(self.options.project)
 
     def _use_and_stop(self, stack: Stack) -> None:
         """Ask all that is to be asked of the running stack, and stop it whatever happens."""

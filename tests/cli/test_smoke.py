@@ -121,6 +121,22 @@ def test_a_stack_whose_services_all_do_their_work_and_end_is_well(project: Path)
     assert answer.returncode == 0, answer.stdout
 
 
+def test_what_a_service_says_is_no_command_to_github_actions_and_what_it_left_is_looked_for(
+    project: Path,
+) -> None:
+    settings = '[services.worker]\nrestart = { mode = "never" }'
+    write(project, f"web: {serve('me')}\nworker: echo '::error::mine'; exit 3", settings=settings)
+    done, _ = in_actions(project, "smoke")
+    lines = done.stdout.splitlines()
+    (start,) = (line for line in lines if line.startswith("::stop-commands::"))
+    deaf = range(lines.index(start), lines.index(f"::{start.rpartition(':')[2]}::"))
+    quoted = [at for at, line in enumerate(lines) if line.lstrip().startswith("::error::mine")]
+    assert quoted
+    assert set(quoted) <= set(deaf)
+    assert re.search(r"^ok +preflight .* 1 port free$", done.stdout, re.MULTILINE)
+    assert re.search(r"^ok +no process is left ", done.stdout, re.MULTILINE)
+
+
 def test_a_taken_port_is_the_first_cause_with_its_owner(project: Path) -> None:
     write(project, f"web: {serve('me')}")
     port = _port(project)
