@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
@@ -44,13 +44,15 @@ def describe_owners(listeners: Collection[Listener], stack: OurStack) -> dict[in
     return {port: tuple(found) for port, found in owners.items()}
 
 
-def unseen_owner(port: int, address: str | None) -> Owner | None:
+def unseen_owner(
+    port: int, address: str | None, containers: Callable[[], Mapping[int, Container]] = published_ports
+) -> Owner | None:
     """Return who may hold a `port` on which no listener is in sight; None if there is no sign of anybody.
 
     `address` is the one that took a connection, if any did. A container engine may hold a port without
-    listening on it, as Docker does without its proxy.
+    listening on it, as Docker does without its proxy; `containers` asks it.
     """
-    container = published_ports().get(port)
+    container = containers().get(port)
     if container is not None:
         return _with_container(Owner(address=address), container)
     return Owner(address=address, reason=BusyReason.HIDDEN) if address is not None else None

@@ -7,7 +7,8 @@ client of `localhost` could meet it.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from functools import cache
 
 from devstack.core.port_report import BusyReason, Owner, PortReport, PortState
 from devstack.core.ports import PortClaim
@@ -20,6 +21,7 @@ from devstack.machine.binding import (
     next_free_port,
     try_binding,
 )
+from devstack.machine.containers import Container, published_ports
 from devstack.machine.system import ProcessId
 
 __all__ = [
@@ -31,6 +33,9 @@ __all__ = [
     "find_free_port",
     "free_ports",
 ]
+
+
+Containers = Callable[[], Mapping[int, Container]]
 
 
 def check_claims(
@@ -50,8 +55,11 @@ def check_claims(
     suspects = {port for port, binding in bindings.items() if binding is not Binding.FREE}
     owners = _find_owners(suspects, tuple(ours), cookie, project) if suspects else {}
     taken = {claim.port for claim in claims}
+    containers = cache(published_ports)  # asleep, an engine costs seconds: it is asked once for all ports
     return tuple(
-        _report(claim, owners, taken) if claim.port in suspects else PortReport(claim, PortState.FREE)
+        _report(claim, owners, taken, containers)
+        if claim.port in suspects
+        else PortReport(claim, PortState.FREE)
         for claim in claims
     )
 
@@ -82,17 +90,19 @@ def _find_owners(
     return describe_owners(listeners, OurStack(project, ours, cookie))
 
 
-def _report(claim: PortClaim, owners: Mapping[int, tuple[Owner, ...]], taken: set[int]) -> PortReport:
+def _report(
+    claim: PortClaim, owners: Mapping[int, tuple[Owner, ...]], taken: set[int], containers: Containers
+) -> PortReport:
     found = owners.get(claim.port, ())
     strangers = tuple(owner for owner in found if owner.reason is not None)
     if strangers:
         return _busy(claim, strangers, taken)
     if found:
         return PortReport(claim, PortState.OURS, found)
-    return _report_unowned(claim, taken)
+    return _report_unowned(claim, taken, containers)
 
 
-def _report_unowned(claim: PortClaim, taken: set[int]) -> PortReport:
+def _report_unowned(claim: PortClaim, taken: set[int], containers: Containers) -> PortReport:
     """Judge a port that could not be bound although no listener in sight concerns us."""
     from devstack.machine.listeners import find_connected_ports
     from devstack.machine.owners import unseen_owner
@@ -107,7 +117,7 @@ def _report_unowned(claim: PortClaim, taken: set[int]) -> PortReport:
             return PortReport(claim, PortState.FREE, may_bind=False)
         if try_binding(port, LOOPBACK, past_time_wait=True) is Binding.FREE or find_connected_ports({port}):
             return PortReport(claim, PortState.FREE)
-    owner = unseen_owner(port, address)
+    owner = unseen_owner(port, address, containers)
     return _busy(claim, (owner,) if owner else (), taken)
 
 

@@ -144,6 +144,21 @@ def test_a_port_that_a_container_holds_without_a_listener_is_the_containers(
     assert report.owners == (Owner(reason=BusyReason.CONTAINER, detail="web-1", engine="docker"),)
 
 
+@LINUX
+def test_a_container_engine_is_asked_once_for_all_ports_without_a_listener(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake_engine(tmp_path, "docker", f"echo asked >>{tmp_path}/calls; exit 1")
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}/usr/bin{os.pathsep}/bin")
+    with socket.socket() as one, socket.socket() as other:
+        for held in (one, other):
+            held.bind(("127.0.0.1", 0))
+        claims = [claim(held.getsockname()[1]) for held in (one, other)]
+        reports = check_claims(claims)
+    assert [report.reason for report in reports] == [BusyReason.NO_OWNER] * 2
+    assert (tmp_path / "calls").read_text() == "asked\n"
+
+
 def test_published_ports_are_read_as_docker_and_podman_write_them() -> None:
     listing = (
         "web\t0.0.0.0:5000->80/tcp, [::]:5000->80/tcp\n"
