@@ -196,13 +196,17 @@ def _exits(troubles: Sequence[Trouble]) -> str:
 
 def trouble_lines(trouble: Trouble, seconds: float) -> list[str]:
     """Return what is known of a service that failed or was not ready in time, its last lines last."""
+    status = trouble.status
     lines = [_trouble_head(trouble, seconds)]
+    if status.state is ServiceState.STARTING and status.restarts:
+        times = "once" if status.restarts == 1 else f"{status.restarts} times"
+        lines.append(f"  it had ended, and was started again, {times}")
     missing = [port for port in trouble.ports if port not in trouble.listens_on]
     if trouble.listens_on and missing:
         found, wanted = (", ".join(map(str, ports)) for ports in (trouble.listens_on, missing))
         lines.append(f"  it listens on {found}, not on {wanted}: does its command use the port's variable?")
-    elif trouble.ports and trouble.status.pid and not trouble.listens_on:
-        lines.append(f"  it runs (pid {trouble.status.pid}) and listens on no port at all")
+    elif trouble.ports and status.pid and not trouble.listens_on:
+        lines.append(f"  it runs (pid {status.pid}) and listens on no port at all")
     if trouble.beyond:
         places = " and ".join(trouble.beyond)
         lines.append(f"  it listens on {places}, where no client of localhost reaches it: bind 127.0.0.1")

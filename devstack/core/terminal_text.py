@@ -99,8 +99,13 @@ def _csi(parameters: bytes, final: bytes, found: bytes, start: bytes) -> bytes:
 def plain_text(piece: bytes) -> str:
     """Return what a terminal would show of one line in the end, without colours."""
     rows = piece.rstrip(b"\r").rpartition(b"\r")
-    text = _ESCAPE.sub(b"", rows[2]).decode("utf-8", "replace").expandtabs()
+    text = without_escapes(rows[2]).decode("utf-8", "replace").expandtabs()
     return "".join(" " if one.isspace() else one for one in text if one.isspace() or one.isprintable())
+
+
+def without_escapes(text: bytes) -> bytes:
+    """Return `text` without colours and all else that a terminal obeys."""
+    return _ESCAPE.sub(b"", text) if b"\x1b" in text else text
 
 
 def one_row(piece: bytes, columns: int) -> bytes:
@@ -117,7 +122,7 @@ def one_row(piece: bytes, columns: int) -> bytes:
 
 def columns_of(text: bytes) -> int:
     """Return how many columns the widest line of `text` takes."""
-    lines = _ESCAPE.sub(b"", text).decode("utf-8", "replace").split("\n")
+    lines = without_escapes(text).decode("utf-8", "replace").split("\n")
     return max(sum(map(_width, filter(str.isprintable, line))) for line in lines)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from devstack.core.log_pattern import log_pattern
 from devstack.core.service import ExitStatus, ProbeKind, ReadinessProbe, Service
+from devstack.core.terminal_text import without_escapes
 from devstack.machine import system
 from devstack.supervisor.children import Children
 from devstack.supervisor.process import spawn_command
@@ -20,7 +21,7 @@ CARRY = 4096
 
 
 class LogWatch:
-    """Looks for a pattern in a service's lines, across the cuts between two reads."""
+    """Looks for a pattern in a service's lines, across the cuts between two reads, coloured or not."""
 
     def __init__(self, pattern: str) -> None:
         self._pattern = log_pattern(pattern)
@@ -31,7 +32,7 @@ class LogWatch:
         if self.seen.is_set():
             return
         text = self._carry + chunk
-        if self._pattern.search(text):
+        if self._pattern.search(text) or self._pattern.search(without_escapes(text)):
             self.seen.set()
         self._carry = text[max(text.rfind(b"\n") + 1, len(text) - CARRY) :]
 
@@ -98,6 +99,7 @@ class Readiness:
 
     async def _until_command_succeeds(self, command: str) -> None:
         pause = COMMAND_PAUSE
+        self.answer = f"`{command}` has not ended yet"
         while not (await self._run(command)).is_success:
             await asyncio.sleep(pause)
             pause = min(pause * 1.5, LONGEST_COMMAND_PAUSE)

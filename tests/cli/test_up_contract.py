@@ -87,6 +87,20 @@ def test_of_two_claims_the_one_without_a_listener_is_named(project: Path) -> Non
     assert f"it listens on {port}, not on {missing}:" in answer.stdout
 
 
+def test_a_line_is_found_whatever_its_colours(project: Path) -> None:
+    colours = r"printf '\033[32mlistening\033[0m on \033[1m5000\033[0m\n'"
+    write(project, '[services.web]\nready = { log = "listening on 5000$" }\n', web=f"{colours}; {SLEEPER}")
+    assert devstack(project, "up", "-d", "--timeout", "20").returncode == 0
+
+
+def test_a_service_in_its_second_process_and_a_command_that_hangs_are_told(project: Path) -> None:
+    once = f"test -e crashed || {{ touch crashed; exit 3; }}; {SLEEPER}"
+    write(project, '[services.web]\nready = { command = "sleep 60" }\n', web=once)
+    said = devstack(project, "up", "-d", "--timeout", "3").stdout
+    assert "was not ready within 3 s: `sleep 60` has not ended yet" in said
+    assert "it had ended, and was started again, once" in said
+
+
 @pytest.mark.parametrize(
     ("command", "words"), [("no-such-program", "command not found"), ("./Procfile.dev", "cannot be run")]
 )
