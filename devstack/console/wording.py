@@ -205,6 +205,9 @@ def trouble_lines(trouble: Trouble, seconds: float) -> list[str]:
     if trouble.listens_on and missing:
         found, wanted = (", ".join(map(str, ports)) for ports in (trouble.listens_on, missing))
         lines.append(f"  it listens on {found}, not on {wanted}: does its command use the port's variable?")
+        if len(missing) < len(trouble.ports):
+            service = trouble.name.partition(".")[0]
+            lines.append(f"  if it needs no port {wanted}: [services.{service}] ports in devstack.toml")
     elif trouble.ports and status.pid and not trouble.listens_on:
         lines.append(f"  it runs (pid {status.pid}) and listens on no port at all")
     if trouble.beyond:

@@ -85,6 +85,7 @@ def test_of_two_claims_the_one_without_a_listener_is_named(project: Path) -> Non
     write(project, f"[services.web]\nports = [{ports}]\n", web=f"{LISTEN} {port}")
     answer = devstack(project, "up", "-d", "--timeout", "3")
     assert f"it listens on {port}, not on {missing}:" in answer.stdout
+    assert f"if it needs no port {missing}: [services.web] ports in devstack.toml" in answer.stdout
 
 
 def test_a_line_is_found_whatever_its_colours(project: Path) -> None:
