@@ -120,7 +120,7 @@ def _steps_for(reason: BusyReason, report: PortReport) -> Sequence[str]:
         case BusyReason.LEFTOVER:
             return ["end what this project's last stack left: devstack down"]
         case BusyReason.OTHER_PROJECT:
-            return [f"stop that project: devstack -C {shlex.quote(owner.detail)} down" for owner in owners]
+            return [_project_step(owner, report) for owner in owners]
         case BusyReason.CONTAINER:
             return [_container_step(owner) for owner in owners]
         case BusyReason.AIRPLAY:
@@ -134,6 +134,12 @@ def _steps_for(reason: BusyReason, report: PortReport) -> Sequence[str]:
 
 def _by_sudo(report: PortReport) -> bool:
     return report.inspect_command.startswith("sudo ")
+
+
+def _project_step(owner: Owner, report: PortReport) -> str:
+    if owner.end_pid is not None:
+        return f"end it, for that project's folder is gone: {report.end_command}"
+    return f"stop that project: devstack -C {shlex.quote(owner.detail)} down"
 
 
 def _container_step(owner: Owner) -> str:

@@ -33,7 +33,8 @@ class Owner:
 
     `address` is as bound (`0.0.0.0`, `[::]`); `started` is in seconds since the epoch. `reason` is None for
     a process of this project's running stack. `detail` is the other project's folder, or the container's
-    name, and `engine` the command line that knows that container (`docker`, `podman`).
+    name, and `engine` the command line that knows that container (`docker`, `podman`). `end_pid` is whom to
+    end where the other project's folder is gone, and no `devstack down` can be run there.
     """
 
     address: str | None = None
@@ -46,6 +47,7 @@ class Owner:
     reason: BusyReason | None = None
     detail: str = ""
     engine: str = ""
+    end_pid: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +56,9 @@ class PortReport:
 
     `owners` are those that make the state: of a busy port, the strangers alone. `may_bind` is False where
     the port is free and this user has no right to it (below 1024). `alternative` is a free port instead of
-    a busy one. `end_command` ends the ordinary processes among the owners; `inspect_command` tells an
-    administrator more. Both are for a person to type, and empty where there is nothing to say.
+    a busy one. `end_command` ends the ordinary processes among the owners, and what runs though its
+    project's folder is gone; `inspect_command` tells an administrator more. Both are for a person to type,
+    and empty where there is nothing to say.
     """
 
     claim: PortClaim

@@ -108,7 +108,9 @@ class _Examiner:
         environment = _read_environment(process)
         folder = environment.get("DEVSTACK_PROJECT")
         if folder and "DEVSTACK_SERVICE" in environment:
-            return replace(owner, reason=self._project_reason(folder), detail=folder)
+            reason = self._project_reason(folder)
+            end_pid = None if os.path.isdir(folder) else _topmost(process)
+            return replace(owner, reason=reason, detail=folder, end_pid=end_pid)
         if is_proxy(owner.name):
             return _with_container(owner, self._containers.get(port))
         if owner.name == AIRPLAY_NAME and port in AIRPLAY_PORTS:
@@ -142,6 +144,26 @@ def _describe(process: psutil.Process, address: str) -> Owner:
         cwd=_text(ask("cwd")),
         started=process.create_time(),
     )
+
+
+def _topmost(process: psutil.Process) -> int:
+    """Return the pid of the supervisor of a service's `process`, its own where that is gone.
+
+    The supervisor would start again what ends by itself.
+    """
+    import psutil
+
+    try:
+        for ancestor in process.parents():
+            if "DEVSTACK_SERVICE" not in _read_environment(ancestor):
+                return ancestor.pid if any(map(_is_ours, ancestor.cmdline())) else process.pid
+    except psutil.Error:  # ended meanwhile, or another user's
+        pass
+    return process.pid
+
+
+def _is_ours(argument: str) -> bool:
+    return "devstack.daemon" in argument or os.path.basename(argument) == "devstack"
 
 
 def _text(value: object) -> str | None:

@@ -124,7 +124,8 @@ def _report_unowned(claim: PortClaim, taken: set[int], containers: Containers) -
 def _busy(claim: PortClaim, owners: tuple[Owner, ...], taken: set[int]) -> PortReport:
     """Return the report of a busy port; its alternative joins `taken`, lest two claims get the same."""
     strangers = [one for one in owners if one.reason is BusyReason.STRANGER]
-    pids = tuple(dict.fromkeys(one.pid for one in strangers if one.pid is not None))
+    ends = [*(one.pid for one in strangers), *(one.end_pid for one in owners)]
+    pids = tuple(dict.fromkeys(pid for pid in ends if pid is not None))
     look = system.inspect_command if owners else system.unowned_command
     alternative = next_free_port(claim.port, taken)
     if alternative is not None:

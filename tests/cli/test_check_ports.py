@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shutil
 import subprocess
 import sys
 import time
@@ -13,6 +15,7 @@ import pytest
 
 from devstack.machine import system
 from devstack.supervisor.record import Record, prepare_run_folder, write_record
+from tests.cli.running import devstack, until
 from tests.machine.strangers import listening, quiet_port, stranger
 
 
@@ -149,6 +152,22 @@ def test_what_the_projects_dead_stack_left_is_told_to_go_by_down(project: Path) 
     assert answer.returncode == 3
     assert "a leftover of this project" in answer.stdout
     assert "devstack down" in answer.stdout
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads the environment of others")
+def test_a_stack_whose_folder_was_removed_is_ended_by_the_command_that_is_told(
+    project: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    gone = tmp_path_factory.mktemp("gone")
+    server = f"exec '{sys.executable}' -m http.server $PORT --bind 127.0.0.1"
+    (gone / "Procfile.dev").write_text(f"api: {server}\n")
+    (gone / ".env").write_text(f"PORT={port_of(project)}\n")
+    assert devstack(gone, "up", "-d").returncode == 0
+    shutil.rmtree(gone)
+    told = re.search(r"folder is gone: (kill \d+)$", check_ports(project).stdout, re.MULTILINE)
+    assert told is not None
+    subprocess.run(told[1].split(), check=True)
+    until("the port to be free", lambda: check_ports(project).returncode == 0)
 
 
 def test_a_wrong_port_in_env_ends_with_4_and_names_the_line(project: Path) -> None:

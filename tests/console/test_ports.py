@@ -79,6 +79,7 @@ STEPS = [
     (stranger(), "end it: kill 4242"),
     (stranger(reason=BusyReason.LEFTOVER, detail="/p"), "devstack down"),
     (stranger(reason=BusyReason.OTHER_PROJECT, detail="/my project"), "devstack -C '/my project' down"),
+    (stranger(reason=BusyReason.OTHER_PROJECT, detail="/gone", end_pid=7), "that project's folder is gone"),
     (stranger(reason=BusyReason.CONTAINER, detail="web-1", engine="podman"), "podman stop web-1"),
     (stranger(reason=BusyReason.CONTAINER), "docker ps"),
     (stranger(reason=BusyReason.AIRPLAY), "AirPlay Receiver off"),

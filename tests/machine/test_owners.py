@@ -54,12 +54,22 @@ def test_a_stranger_beside_our_own_service_makes_the_port_busy_and_is_named_alon
 
 
 def test_a_service_of_another_project_is_told_with_its_folder(tmp_path: Path) -> None:
-    env = {"DEVSTACK_PROJECT": "/somewhere/else", "DEVSTACK_SERVICE": "web"}
+    elsewhere = tmp_path / "else"
+    elsewhere.mkdir()
+    env = {"DEVSTACK_PROJECT": str(elsewhere), "DEVSTACK_SERVICE": "web"}
     with stranger(env=env) as other:
         report = check_claims([claim(other.port)], project=str(tmp_path))[0]
     assert report.reason is BusyReason.OTHER_PROJECT
-    assert report.owners[0].detail == "/somewhere/else"
+    assert report.owners[0].detail == str(elsewhere)
     assert report.end_command == ""
+
+
+def test_a_service_of_a_project_whose_folder_is_gone_is_ended_itself(tmp_path: Path) -> None:
+    env = {"DEVSTACK_PROJECT": str(tmp_path / "gone"), "DEVSTACK_SERVICE": "web"}
+    with stranger(env=env) as other:
+        report = check_claims([claim(other.port)], project=str(tmp_path))[0]
+    assert report.reason is BusyReason.OTHER_PROJECT
+    assert report.end_command == system.end_command([other.pid])
 
 
 @LINUX
