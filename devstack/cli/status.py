@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from devstack.cli.options import JsonOption, NoColorOption, ProjectOption, VersionOption, globals_of
 from devstack.cli.project import run_folder_project
+
+if TYPE_CHECKING:
+    from devstack.supervisor.record import Record
 
 WATCH_EVERY = 1.0
 CLEAR = "\x1b[H\x1b[2J"
@@ -53,7 +56,27 @@ def _show(folder: str, *, as_json: bool, no_color: bool, clear: bool) -> None:
     changed = changed_files(record) if record else ()
     notes = [f"{path} has changed since the stack read it: devstack down && devstack up" for path in changed]
     notes += [f"{one['name']}: {one['answer']}" for one in answer["services"] if _is_troubled(one)]
-    show_status(found, notes, no_color=no_color)
+    show_status(found, [*notes, *_taken_ports(answer["services"], record)], no_color=no_color)
+
+
+def _taken_ports(services: list[dict[str, Any]], record: Record | None) -> list[str]:
+    """Return a line where somebody else holds the port of a service that does not come up for it."""
+    from devstack.core.port_report import any_busy
+    from devstack.core.ports import PortClaim
+
+    claims = [PortClaim(one["name"], port) for one in services if _is_down(one) for port in one["ports"]]
+    if record is None or not claims:
+        return []
+    from devstack.console.port_owners import taken_message
+    from devstack.machine.preflight import check_claims
+
+    ours = (record.supervisor, *record.processes)
+    reports = check_claims(claims, ours, cookie=record.run, project=record.project)
+    return [taken_message(reports)] if any_busy(reports) else []
+
+
+def _is_down(service: dict[str, Any]) -> bool:
+    return service["state"] in ("starting", "backoff", "failed")
 
 
 def _is_troubled(service: dict[str, Any]) -> bool:

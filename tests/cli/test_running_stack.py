@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import socket
 import subprocess
@@ -82,6 +83,19 @@ def test_status_counts_what_has_left_its_service(project: Path) -> None:
     (project / "devstack.toml").write_text(f"[services.daemon]\nports = []\nready = {{ tcp = {port} }}\n")
     assert devstack(project, "up", "-d").returncode == 0
     assert services(project)["daemon"]["ports"] == [port]
+
+
+def test_status_names_who_holds_the_port_of_a_service_that_is_down(inside: Path) -> None:
+    web = services(inside)["web"]
+    devstack(inside, "stop", "web")
+    with socket.create_server(("127.0.0.1", web["ports"][0])):
+        devstack(inside, "start", "web", "--timeout", "0")
+        down = ("backoff", "failed")
+        until("a crash on the taken port", lambda: services(inside)["web"]["state"] in down, 30)
+        said = devstack(inside, "status").stdout
+    assert re.search(
+        rf"^port {web['ports'][0]} \(web\) is taken: .* \(pid {os.getpid()}\)$", said, re.MULTILINE
+    )
 
 
 def test_status_shows_a_person_every_service_and_says_when_files_have_changed(inside: Path) -> None:
