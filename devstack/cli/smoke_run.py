@@ -163,6 +163,8 @@ class SmokeRun:
             ended = self._had_all_ended()
             detail = "every service had ended" if ended else "the supervisor is gone, and its record"
             self._note("down", ok=ended, detail=detail, began=began)
+            if self.record is not None:
+                self._prove_no_process(self.record)
             return
         stop = stop_run if record.is_alive else end_dead_run
         said: list[str] = []
