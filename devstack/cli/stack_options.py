@@ -69,10 +69,11 @@ def search_start(folder: str | None) -> str:
     """
     if folder is not None and os.path.isabs(folder):
         return starting_folder(folder, "")
-    return starting_folder(folder, _current_folder())
+    return starting_folder(folder, current_folder())
 
 
-def _current_folder() -> str:
+def current_folder() -> str:
+    """Return the folder in which the command runs. UsageError: it has been removed."""
     try:
         return os.getcwd()
     except FileNotFoundError:
