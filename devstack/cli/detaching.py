@@ -26,7 +26,7 @@ from devstack.core.terminal_text import columns_of
 from devstack.errors import ControlError, DevstackError, ServiceError
 from devstack.machine.system import ProcessId
 from devstack.supervisor.messages import decode
-from devstack.supervisor.stale import wait_until_gone
+from devstack.supervisor.stale import end_guardian
 
 if TYPE_CHECKING:
     from devstack.core.findings import Finding
@@ -92,7 +92,7 @@ def _code_of_failure(daemon: subprocess.Popen[bytes], guardian: ProcessId | None
     code = daemon.wait()
     if guardian is None:
         raise ControlError(f"the supervisor ended, exit code {code}, before it had started anything")
-    wait_until_gone(guardian)
+    end_guardian(guardian)
     if code < 0:
         raise ControlError(f"the supervisor was ended by signal {-code} before the stack was ready")
     return code or ServiceError.exit_code  # 0: somebody has stopped it meanwhile

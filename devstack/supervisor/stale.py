@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 from collections.abc import Callable
 
+from devstack.machine import system
 from devstack.machine.process_tree import Marks, is_alive
 from devstack.machine.system import ProcessId, ProcessRow
 from devstack.supervisor.guardian import GRACE
@@ -29,13 +31,21 @@ def end_run(
     guardian = record.guardian.pid if record.guardian else 0
     marks = Marks(cookie=record.run, groups=groups, outside=frozenset({os.getpid(), os.getppid(), guardian}))
     outcome = end_leftovers(marks, grace, on_wait)
-    wait_for_guardian(record)
+    end_guardian(record.guardian)
     return outcome
 
 
-def wait_for_guardian(record: Record) -> bool:
-    """Wait until the run's guardian is gone too; it has its own grace. Say whether it is."""
-    return record.guardian is None or wait_until_gone(record.guardian)
+def end_guardian(guardian: ProcessId | None) -> None:
+    """Return when the guardian of a supervisor that is gone is gone too; its work has a grace of its own.
+
+    One that somebody has stopped goes on; one that does not come to an end is killed.
+    """
+    if guardian is None:
+        return
+    system.send_signal(guardian, signal.SIGCONT)
+    if not wait_until_gone(guardian):
+        system.send_signal(guardian, system.KILL_SIGNAL)
+        wait_until_gone(guardian)
 
 
 def wait_for_supervisor(record: Record, seconds: float) -> bool:

@@ -16,7 +16,7 @@ from devstack.machine.system import ProcessRow
 from devstack.supervisor.control_client import ANSWER_WITHIN, ControlClient, result_of
 from devstack.supervisor.messages import decode
 from devstack.supervisor.record import Record, acquire_lock, lost_supervisor, read_record, remove_record
-from devstack.supervisor.stale import end_run, wait_for_guardian, wait_for_supervisor, wait_until_gone
+from devstack.supervisor.stale import end_guardian, end_run, wait_for_supervisor, wait_until_gone
 
 DEFAULT_GRACE = 10.0
 GOODBYE = 10.0
@@ -103,7 +103,7 @@ def stop_run(record: Record, grace: float | None, say: Say) -> StopOutcome:
         return _after_supervisor(record, grace, say, GOODBYE)
     if not wait_for_supervisor(record, GOODBYE):
         return _after_supervisor(record, grace, say, 0.0)
-    wait_for_guardian(record)
+    end_guardian(record.guardian)
     return outcome
 
 

@@ -114,6 +114,18 @@ def test_a_guardian_that_is_stuck_holds_up_nobody(project: Project) -> None:
     project.assert_nothing_is_left()
 
 
+def test_a_guardian_that_was_stopped_is_gone_as_well_when_the_supervisor_was_killed(project: Project) -> None:
+    project.stack({"one": child("calm")})
+    record = project.up_detached()
+    assert record.guardian is not None
+    os.kill(record.guardian.pid, signal.SIGSTOP)
+    os.kill(record.supervisor.pid, signal.SIGKILL)
+    began = time.monotonic()
+    assert project.run("down").returncode == 0
+    assert time.monotonic() - began < 5
+    project.assert_nothing_is_left()
+
+
 def test_a_port_that_is_still_held_after_it_is_3_with_who_holds_it(project: Project) -> None:
     port = quiet_port()
     command = project.script("sharing.py", SHARING)
