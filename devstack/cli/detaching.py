@@ -75,7 +75,7 @@ def run_detached(
     if watch.found:
         daemon.wait()
         if guardian is not None:
-            wait_until_gone(guardian)
+            end_guardian(guardian)
         return 128 + stop.heard if stop.heard else 1
     if is_up and is_warned:
         view.warn(watch.other_findings())
