@@ -30,6 +30,7 @@ from devstack.core.orchestration import StackEvent, advance_stack, initial_state
 from devstack.core.outcome import EndPolicy, Judgement, Verdict, exit_code, judge, not_up
 from devstack.core.service import ServiceState, ServiceStatus
 from devstack.core.service_events import Event as ServiceEvent
+from devstack.core.service_events import TimerFired
 from devstack.core.stack import Stack
 from devstack.errors import RunDirectoryError
 from devstack.machine import system
@@ -319,14 +320,22 @@ class Supervisor:
         if exit_code is not None:
             self._exit_code = exit_code
         if grace is not None:
-            self._services = {
-                name: replace(service, stop=replace(service.stop, grace=grace))
-                for name, service in self._services.items()
-            }
+            self._replace_grace(grace)
         self.tell(StackStopping(cause, troubles, signal, seconds, findings))
         graces = {name: service.stop.grace for name, service in self._services.items()}
         tell_while_stopping(self, self._world, graces)
         self.post(orchestration.StopWanted(tuple(self._services)))
+
+    def _replace_grace(self, seconds: float) -> None:
+        self._services = {
+            name: replace(service, stop=replace(service.stop, grace=seconds))
+            for name, service in self._services.items()
+        }
+        for name, status in self.state.statuses.items():
+            # Who is being stopped already has a timer of its own, which may have long to go.
+            if status.state is ServiceState.STOPPING and self._world.loop is not None:
+                fired = TimerFired(status.epoch)
+                self._world.loop.call_later(seconds, self._post_service_event, name, fired)
 
     def kill_all(self) -> None:
         """End every process at once."""

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.machine.strangers import quiet_port, stranger
-from tests.stack import Project, child, project_in
+from tests.stack import DEADLINE, Project, child, project_in, until
 
 SHARING = """
 import os, socket, sys
@@ -63,6 +63,16 @@ def test_its_timeout_replaces_every_grace(project: Project) -> None:
     began = time.monotonic()
     assert project.run("down", "--timeout", "0.3").returncode == 0
     assert 0.3 < time.monotonic() - began < 50
+    project.assert_nothing_is_left()
+
+
+def test_its_timeout_holds_for_a_service_that_is_being_stopped_already(project: Project) -> None:
+    project.stack({"one": child("deaf"), "two": child("calm")}, grace("one", 100))
+    project.up_detached()
+    stop = project.start("stop", "one")
+    until(lambda: project.status()["one"]["state"] == "stopping", "its stop")
+    assert project.run("down", "--timeout", "0.3", timeout=DEADLINE).returncode == 0
+    assert stop.wait() == 1
     project.assert_nothing_is_left()
 
 
