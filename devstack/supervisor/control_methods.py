@@ -72,19 +72,19 @@ def _service(supervisor: Supervisor, name: str) -> dict[str, Any]:
 async def start(client: Client, parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Start services, and what they depend on; answer when they are up, or cannot be."""
     supervisor = client.supervisor
-    names = _chosen(supervisor, parameters)
+    names, patience = _chosen(supervisor, parameters), _patience(parameters)
     supervisor.post(StartWanted(_needed(supervisor, names)))
 
     def _is_through(name: str, now: ServiceStatus) -> bool:
         return now.state in _THROUGH or _waits_in_vain(supervisor, name)
 
-    return await _settle(supervisor, names, parameters, _is_through, UP_STATES)
+    return await _settle(supervisor, names, patience, _is_through, UP_STATES)
 
 
 async def restart(client: Client, parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Restart services; answer when the new processes are up, or cannot be."""
     supervisor = client.supervisor
-    names = _chosen(supervisor, parameters)
+    names, patience = _chosen(supervisor, parameters), _patience(parameters)
     before = {name: supervisor.state.statuses[name].processes for name in names}
     supervisor.post(RestartWanted(names))
 
@@ -93,13 +93,13 @@ async def restart(client: Client, parameters: Mapping[str, Any]) -> dict[str, An
             return now.state in _THROUGH
         return now.state is ServiceState.STOPPED or _waits_in_vain(supervisor, name)
 
-    return await _settle(supervisor, names, parameters, _is_through, UP_STATES)
+    return await _settle(supervisor, names, patience, _is_through, UP_STATES)
 
 
 async def stop(client: Client, parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Stop services; answer when nothing of them lives."""
     supervisor = client.supervisor
-    names = _chosen(supervisor, parameters)
+    names, patience = _chosen(supervisor, parameters), _patience(parameters)
     before = {name: supervisor.state.statuses[name].processes for name in names}
     supervisor.post(StopWanted(names))
 
@@ -107,7 +107,7 @@ async def stop(client: Client, parameters: Mapping[str, Any]) -> dict[str, Any]:
         # A new process: somebody has started it again meanwhile, when nothing of the old one lived.
         return now.state in ENDED_STATES or now.processes > before[name]
 
-    return await _settle(supervisor, names, parameters, _is_through, frozenset(ServiceState))
+    return await _settle(supervisor, names, patience, _is_through, frozenset(ServiceState))
 
 
 async def down(client: Client, parameters: Mapping[str, Any]) -> dict[str, Any]:
@@ -135,6 +135,12 @@ def _seconds(parameters: Mapping[str, Any], name: str) -> float | None:
     if not (is_number and 0 <= value <= LONGEST_WAIT):
         raise RpcError(INVALID_PARAMETERS, f"{name} is a number of seconds up to {LONGEST_WAIT:g}")
     return float(value)
+
+
+def _patience(parameters: Mapping[str, Any]) -> float:
+    """Return how long to wait for the answer. Raises RpcError: to be asked before anything is done."""
+    seconds = _seconds(parameters, "timeout")
+    return DEFAULT_WAIT if seconds is None else seconds
 
 
 class _Keeper:
@@ -232,22 +238,19 @@ def _waits_in_vain(supervisor: Supervisor, name: str) -> bool:
 async def _settle(
     supervisor: Supervisor,
     names: tuple[str, ...],
-    parameters: Mapping[str, Any],
+    patience: float,
     is_through: Callable[[str, ServiceStatus], bool],
     good: frozenset[ServiceState],
 ) -> dict[str, Any]:
-    """Wait until every service is through, `timeout` seconds at most, and say what became of each.
+    """Wait until every service is through, `patience` seconds at most, and say what became of each.
 
     Who is not through then, or in none of the `good` states, is in trouble.
     """
-    timeout = _seconds(parameters, "timeout")
 
     def _late() -> tuple[str, ...]:
         return tuple(name for name in names if not is_through(name, supervisor.state.statuses[name]))
 
-    await supervisor.waiters.until(
-        lambda: supervisor.is_stopping or not _late(), DEFAULT_WAIT if timeout is None else timeout
-    )
+    await supervisor.waiters.until(lambda: supervisor.is_stopping or not _late(), patience)
     if supervisor.is_stopping:
         raise RpcError(STOPPING, "the stack is being stopped")
     late = _late()

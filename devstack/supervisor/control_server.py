@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import os
 import secrets
 import socket
@@ -117,12 +118,15 @@ def _is_request(request: object) -> bool:
     if not isinstance(request, dict) or request.get("jsonrpc") != "2.0":
         return False
     identity = request.get("id")
-    is_identity = identity is None or (
-        isinstance(identity, str | int | float) and not isinstance(identity, bool)
-    )
+    is_number = isinstance(identity, int | float) and not isinstance(identity, bool)
+    is_identity = identity is None or isinstance(identity, str) or (is_number and math.isfinite(identity))
     return (
         isinstance(request.get("method"), str) and isinstance(request.get("params", {}), dict) and is_identity
     )
+
+
+def _error(code: int, message: str) -> dict[str, Any]:
+    return {"error": {"code": code, "message": message}}
 
 
 class Client:
@@ -171,24 +175,22 @@ class Client:
         return isinstance(given, str) and secrets.compare_digest(given.encode(), self._token.encode())
 
     async def _answer(self, request: dict[str, Any], parameters: dict[str, Any]) -> None:
-        identity = request.get("id")
-        method = METHODS.get(request["method"])
-        if method is None:
-            self.fail(
-                identity, METHOD_NOT_FOUND, f"no method {request['method']}; there are {', '.join(METHODS)}"
-            )
-            return
-        try:
-            result = await method(self, parameters)
-        except RpcError as error:
-            self.fail(identity, error.code, error.message)
-            return
-        except Exception as error:  # noqa: BLE001 - an error of ours in an answer must not end the stack
-            self.fail(identity, INTERNAL_ERROR, f"devstack itself has failed: {error!r}")
-            self.supervisor.tell(Notice(f"the control method {request['method']} has failed: {error!r}"))
-            return
+        outcome = await self._outcome(request["method"], parameters)
         if "id" in request:
-            self.send({"jsonrpc": "2.0", "id": identity, "result": result})
+            self.send({"jsonrpc": "2.0", "id": request["id"], **outcome})
+
+    async def _outcome(self, name: str, parameters: dict[str, Any]) -> dict[str, Any]:
+        """Do what is asked; return the response's `result` or `error`."""
+        method = METHODS.get(name)
+        if method is None:
+            return _error(METHOD_NOT_FOUND, f"no method {name}; there are {', '.join(METHODS)}")
+        try:
+            return {"result": await method(self, parameters)}
+        except RpcError as error:
+            return _error(error.code, error.message)
+        except Exception as error:  # noqa: BLE001 - an error of ours in an answer must not end the stack
+            self.supervisor.tell(Notice(f"the control method {name} has failed: {error!r}"))
+            return _error(INTERNAL_ERROR, f"devstack itself has failed: {error!r}")
 
     def greeting(self) -> dict[str, Any]:
         """Return who is at this end."""
@@ -202,7 +204,7 @@ class Client:
         }
 
     def fail(self, identity: object, code: int, message: str) -> None:
-        self.send({"jsonrpc": "2.0", "id": identity, "error": {"code": code, "message": message}})
+        self.send({"jsonrpc": "2.0", "id": identity, **_error(code, message)})
 
     def send(self, message: dict[str, Any]) -> None:
         """Send `message`. A client that does not read is let go rather than remembered for."""

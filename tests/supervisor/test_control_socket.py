@@ -195,6 +195,11 @@ class TestMethods:
         peer.send(b'{"jsonrpc": "2.0", "method": "restart", "params": {"services": ["one"]}}\n')
         until(lambda: peer.ask("status")["result"]["services"][0]["restarts"] == 1, "the restart")
 
+    def test_a_notification_that_is_wrong_is_not_answered_either(self, peer: Peer) -> None:
+        for request in (b'"method": "explode"', b'"method": "stop"'):
+            peer.send(b'{"jsonrpc": "2.0", ' + request + b"}\n")
+        assert peer.ask("hello", identity=7)["id"] == 7
+
     def test_what_waits_is_answered_when_the_stack_is_stopped(self, project: Project) -> None:
         project.stack({"one": "test -e gone || echo up; exec sleep 1000"})
         project.up_detached()
@@ -228,6 +233,7 @@ class TestErrors:
             (b'{"jsonrpc": "2.0", "id": 1, "method": 7}', -32600),
             (b'{"jsonrpc": "2.0", "id": [1], "method": "hello"}', -32600),
             (b'{"jsonrpc": "2.0", "id": true, "method": "hello"}', -32600),
+            (b'{"jsonrpc": "2.0", "id": 1e999, "method": "hello"}', -32600),
             (b'{"jsonrpc": "2.0", "id": 1, "method": "hello", "params": [1]}', -32600),
             (b'[{"jsonrpc": "2.0", "id": 1, "method": "hello"}]', -32600),
             (b'{"jsonrpc": "2.0", "id": 1, "method": "explode"}', -32601),
@@ -257,6 +263,13 @@ class TestErrors:
         message = peer.ask("stop", {"services": ["three"]})["error"]["message"]
         assert "three" in message
         assert "one, two" in message
+
+    @pytest.mark.parametrize("method", ["start", "stop", "restart"])
+    def test_what_is_refused_is_not_done(self, peer: Peer, method: str) -> None:
+        before = peer.ask("status")["result"]["services"][0]
+        assert code_of(peer.ask(method, {"services": ["one"], "timeout": "soon"})) == -32602
+        after = peer.ask("status")["result"]["services"][0]
+        assert (after["state"], after["pid"]) == ("ready", before["pid"])
 
     def test_a_request_that_is_too_long_ends_the_connection(self, stack: Project, peer: Peer) -> None:
         peer.send(b'"' + b"x" * (2 * LONGEST_REQUEST))
