@@ -207,7 +207,7 @@ class _View:
         return None if width is None else width - len(self._plain_prefix)
 
     def _say(self, lines: list[str]) -> None:
-        show(own_text(lines, self._prefix, self._room()))
+        show(own_text(lines, self._prefix))
 
 
 def show(text: str) -> None:

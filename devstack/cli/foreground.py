@@ -111,7 +111,7 @@ class ForegroundView:
 
     def _say(self, lines: tuple[str, ...] | list[str]) -> None:
         if self._supervisor is not None and lines:
-            text = own_text(lines, self._prefix, self._room())
+            text = own_text(lines, self._prefix)
             if self._supervisor.output.is_shown:
                 self._supervisor.output.note(text.encode("utf-8", "replace"))
             else:

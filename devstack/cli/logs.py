@@ -69,7 +69,12 @@ def _chosen(names: list[str], known: list[str]) -> list[str]:
     """Return the known services that `names` mean, all where none is named; `worker` means `worker.2` too."""
     for name in names:
         if not any(name in (one, one.partition(".")[0]) for one in known):
-            raise UsageError(f"no service {name} in this stack", hint=f"it has {', '.join(known)}")
+            from devstack.config.suggest import did_you_mean
+
+            raise UsageError(
+                f"no service {name} in this stack{did_you_mean(name, known)}",
+                hint=f"it has {', '.join(known)}",
+            )
     return [one for one in known if not names or one in names or one.partition(".")[0] in names]
 
 

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from devstack.supervisor.record import Record
 
 WATCH_EVERY = 1.0
-CLEAR = "\x1b[H\x1b[2J"
 
 
 def status(
@@ -31,15 +30,13 @@ def status(
     """
     folder = run_folder_project(ctx)
     plain = globals_of(ctx).no_color
-    _show(folder, as_json=json, no_color=plain, clear=False)
+    _show(folder, as_json=json, no_color=plain)
     while watch:
         time.sleep(WATCH_EVERY)
-        _show(folder, as_json=json, no_color=plain, clear=True)
+        _show(folder, as_json=json, no_color=plain, again=True)
 
 
-def _show(folder: str, *, as_json: bool, no_color: bool, clear: bool) -> None:
-    import sys
-
+def _show(folder: str, *, as_json: bool, no_color: bool, again: bool = False) -> None:
     from devstack.console.status import show_status, show_status_json
     from devstack.supervisor.control_client import connect
     from devstack.supervisor.record import changed_files, running_record
@@ -51,12 +48,11 @@ def _show(folder: str, *, as_json: bool, no_color: bool, clear: bool) -> None:
     if as_json:
         show_status_json(found)
         return
-    if clear and sys.stdout.isatty():
-        typer.echo(CLEAR, nl=False)
     changed = changed_files(record) if record else ()
     notes = [f"{path} has changed since the stack read it: devstack down && devstack up" for path in changed]
     notes += [f"{one['name']}: {one['answer']}" for one in answer["services"] if _is_troubled(one)]
-    show_status(found, [*notes, *_taken_ports(answer["services"], record)], no_color=no_color)
+    notes += _taken_ports(answer["services"], record)
+    show_status(found, notes, no_color=no_color, again=again)
 
 
 def _taken_ports(services: list[dict[str, Any]], record: Record | None) -> list[str]:

@@ -29,11 +29,19 @@ def show_status_json(status: Mapping[str, Any]) -> None:
     print_text(json.dumps(status, indent=2), sys.stdout)
 
 
-def show_status(status: Mapping[str, Any], notes: Sequence[str], *, no_color: bool) -> None:
-    """Print the status for a person, as wide as the terminal is."""
+def show_status(
+    status: Mapping[str, Any], notes: Sequence[str], *, no_color: bool, again: bool = False
+) -> None:
+    """Print the status for a person, as wide as the terminal is; on one, `again` draws it over the last."""
     width = terminal_width(sys.stdout)
     color = wants_color(width is not None, no_color=no_color)
-    print_text(status_text(status, notes, width=width, color=color), sys.stdout)
+    text = status_text(status, notes, width=width, color=color)
+    print_text(text if width is None or not again else over_the_last(text), sys.stdout)
+
+
+def over_the_last(text: str) -> str:
+    """Return `text` as it is drawn over what the terminal shows, without a moment of nothing between."""
+    return "\x1b[H" + text.replace("\n", "\x1b[K\n") + "\x1b[K\n\x1b[J\x1b[A"
 
 
 def status_text(status: Mapping[str, Any], notes: Sequence[str], *, width: int | None, color: bool) -> str:

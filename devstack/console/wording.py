@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Iterable, Mapping, Sequence
 
-from devstack.console.plain import NARROWEST, printable, wrapped
+from devstack.console.plain import printable
 from devstack.core.events import (
     Cause,
     Event,
@@ -46,14 +46,9 @@ def own_prefix(names: Sequence[str], *, color: bool) -> str:
     return _prefix(OWN_NAME, name_width(names), 1 if color else None).decode()
 
 
-def own_text(lines: Sequence[str], prefix: str, room: int | None) -> str:
-    """Return devstack's own lines, each behind `prefix`.
-
-    On a terminal, which has `room` columns behind the prefix, they end between words; None leaves them.
-    """
-    width = None if room is None or room < NARROWEST else room
-    rows = (row for line in lines for row in wrapped(printable(line), width).split("\n"))
-    return "".join(f"{prefix}{row}\n" for row in rows)
+def own_text(lines: Sequence[str], prefix: str) -> str:
+    """Return devstack's own lines, each behind `prefix`; a path in them may hold anything."""
+    return "".join(f"{prefix}{printable(line)}\n" for line in lines)
 
 
 def _prefix(name: str, width: int, code: int | None) -> bytes:
@@ -123,7 +118,10 @@ def ready_lines(seconds: float, claims: Claims, room: int | None) -> list[str]:
     if room is None or len(line) <= room:
         return [line]
     width = max(len(name) for name, _ in urls)
-    return [f"{ready}:", *(f"  {name:<{width}}  {url}" for name, url in urls)]
+    rows = [f"  {name:<{width}}  {url}" for name, url in urls]
+    if max(map(len, rows)) > room:
+        rows = [row for name, url in urls for row in (f"  {name}", f"    {url}")]
+    return [f"{ready}:", *rows]
 
 
 def _service_line(event: ServiceChanged, claims: Sequence[PortClaim]) -> str | None:

@@ -33,7 +33,7 @@ class OutputReports:
     def lines_skipped(self, skipped: Mapping[str, int]) -> None:
         parts = ", ".join(f"{count} of {name}" for name, count in skipped.items())
         where = os.path.join(FOLDER, "logs")
-        self._say(f"lines left out here because the screen was too slow: {parts}; they are in {where}")
+        self._say(f"lines left out here, which the screen did not take: {parts}; they are in {where}")
 
     def line_cut(self, name: str) -> None:
         """Say, once for each service, that a line was too long to be shown whole."""

@@ -12,7 +12,7 @@ from devstack.console.environment import EnvironmentRow, environment_text
 from devstack.console.errors import error_text
 from devstack.console.plain import wrapped
 from devstack.console.stacked import stacked
-from devstack.console.status import status_text
+from devstack.console.status import over_the_last, status_text
 from devstack.console.websocket import websocket_text
 from devstack.console.wording import event_lines, own_text
 from devstack.core.events import StackReady
@@ -149,28 +149,19 @@ def test_wrapping_keeps_every_letter_in_its_order(text: str, width: int) -> None
     assert wrapped(text, None) == text
 
 
-def test_own_lines_end_between_words_on_a_terminal_and_each_row_has_the_prefix() -> None:
-    line = "/home/you/trading: mode dev (the default), Procfile.dev (for mode dev)"
-    assert own_text([line, "ready"], "devstack | ", 50) == (
-        "devstack | /home/you/trading: mode dev (the default),\n"
-        "devstack |   Procfile.dev (for mode dev)\n"
-        "devstack | ready\n"
-    )
-    assert own_text([line], "devstack | ", None) == f"devstack | {line}\n"
-    assert own_text([line], "devstack | ", 9) == f"devstack | {line}\n"  # no room for words
-
-
 def test_own_lines_hold_nothing_that_a_terminal_would_obey() -> None:
-    assert own_text(["/home/\x1b[2J\nx\udcff: mode dev"], "| ", None) == (
-        "| /home/\\x1b[2J\\nx\\udcff: mode dev\n"
-    )
+    assert own_text(["/home/\x1b[2J\nx\udcff: mode dev"], "| ") == ("| /home/\\x1b[2J\\nx\\udcff: mode dev\n")
 
 
 def test_an_address_has_a_row_of_its_own_where_its_name_leaves_no_room_for_it() -> None:
     claims = {"frontend": (PortClaim("frontend", 23000, "FRONTEND_PORT", Protocol.HTTP),)}
-    lines = event_lines(StackReady(5.1), claims, room=29)
-    assert own_text(lines, "", 29).splitlines() == [
+    assert event_lines(StackReady(5.1), claims, room=29) == [
         "ready in 5.1 s:",
         "  frontend",
         "    http://localhost:23000",
     ]
+
+
+def test_a_status_that_is_drawn_again_clears_no_more_than_it_draws() -> None:
+    drawn = over_the_last("head\n\napi  ready")
+    assert drawn == "\x1b[Hhead\x1b[K\n\x1b[K\napi  ready\x1b[K\n\x1b[J\x1b[A"

@@ -23,7 +23,7 @@ from tests.stack import DEADLINE, Project, until
 
 MEGABYTE = 1_000_000
 SIZE = (30, 100)
-LEFT_OUT = r"lines left out here because the screen was too slow: (.*); they are in \.devstack/logs"
+LEFT_OUT = r"lines left out here, which the screen did not take: (.*); they are in \.devstack/logs"
 XOFF, XON = b"\x13", b"\x11"
 
 
