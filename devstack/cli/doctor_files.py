@@ -137,7 +137,8 @@ def _examine_vite(loaded: LoadedStack, *, is_running: bool) -> Iterator[Finding]
     service, config = _vite_service(loaded), _vite_config(loaded)
     if service is None or config is None:
         return
-    yield from check_vite_config(config, loaded.stack.claims, service.command)
+    sources = {name: one.location for name, one in loaded.environment.variables.items()}
+    yield from check_vite_config(config, loaded.stack.claims, service.command, sources)
     version = installed_version(service.cwd)
     if version is not None and not is_running:
         yield check_vite_version(version, service=service.name)

@@ -11,7 +11,7 @@ from devstack.config.files import read_text
 from devstack.config.node_commands import called_script, changed_folder, several_commands
 from devstack.config.package_json import PackageJson, read_package_json
 from devstack.config.proposal import Findings, ProposedPort, ProposedService
-from devstack.core.vite_config import NAMES, ViteConfig, config_option, parse_vite_config
+from devstack.core.vite_config import NAMES, ViteConfig, config_option, parse_vite_config, root_argument
 from devstack.errors import ConfigError
 
 VITES_OWN_PORT = 5173
@@ -192,8 +192,9 @@ def _vite_service(script: _Script) -> ProposedService:
 
 def _vite_config(folder: str, command: str) -> ViteConfig | None:
     named = config_option(command)
+    root = "" if named else root_argument(command)
     for name in (named,) if named else NAMES:
-        text = read_text(os.path.join(folder, name), name)
+        text = read_text(os.path.join(folder, root, name), name)
         if text is not None:
             return parse_vite_config(name, text)
     return None

@@ -18,10 +18,19 @@ from tests.node_project import EXAMPLE, api_claim, hmr_claim, page_claim, tradin
 CLAIMS = (page_claim(3000), hmr_claim(3002), api_claim(5000), trading_claim(3001))
 
 
+HMR = "hmr: { port: 3002, host: '127.0.0.1' }"
+GOOD = f"port: 3000, strictPort: true, {HMR}"
+
+
 def check(server: str, command: str = "") -> list[Finding]:
-    source = f"export default defineConfig(({{ mode }}) => {{\n return {{ server: {{ {server} }} }} }})"
+    return check_file(
+        f"export default defineConfig(({{ mode }}) => {{\n return {{ server: {{ {server} }} }} }})", command
+    )
+
+
+def check_file(source: str, command: str = "", sources: dict[str, str] | None = None) -> list[Finding]:
     config = parse_vite_config("vite.config.ts", source)
-    return [one for one in check_vite_config(config, CLAIMS, command) if one.level is not Level.OK]
+    return [one for one in check_vite_config(config, CLAIMS, command, sources) if one.level is not Level.OK]
 
 
 def test_the_seeds_configuration_has_its_two_holes_named() -> None:
@@ -40,8 +49,13 @@ def test_the_example_has_none() -> None:
 @pytest.mark.parametrize(
     ("server", "what"),
     [
-        ("port: 5173, strictPort: true", "vite.config.ts:2 has port 5173, and frontend claims 3000"),
-        ("strictPort: true", "vite.config.ts sets no server.port, and frontend claims 3000"),
+        (f"port: 5173, strictPort: true, {HMR}", "vite.config.ts:2 has port 5173, and frontend claims 3000"),
+        (f"strictPort: true, {HMR}", "vite.config.ts sets no server.port, and frontend claims 3000"),
+        (f"port: 3000, {HMR}", "vite.config.ts does not set server.strictPort"),
+        (
+            "port: 3000, strictPort: true",
+            "vite.config.ts sets no port for hot reload, and frontend claims 3002 for it",
+        ),
         (
             "port: 3000, strictPort: true, hmr: { port: 24678, host: 'localhost' }",
             "vite.config.ts:2 has hmr.port 24678, and frontend claims 3002",
@@ -51,18 +65,67 @@ def test_the_example_has_none() -> None:
             "vite.config.ts:2 switches hot reload off, and frontend claims 3002 for it",
         ),
         (
-            "port: 3000, strictPort: true, proxy: { '/api': 'http://localhost:8080' }",
+            f"{GOOD}, proxy: {{ '/api': 'http://localhost:8080' }}",
             "vite.config.ts:2 sends '/api' to 8080, which no service claims",
         ),
         (
-            "port: 3000, strictPort: true, proxy: { '/api': { target: 'http://localhost:5000', ws: true }, "
+            f"{GOOD}, proxy: {{ '/api': {{ target: 'http://localhost:5000', ws: true }}, "
             "'/api/ws': 'ws://localhost:3001' }",
             "vite.config.ts:2 has proxy rule '/api/ws' behind '/api'",
         ),
     ],
 )
 def test_what_disagrees_is_named_with_its_line(server: str, what: str) -> None:
-    assert [one.what for one in check(server)] == [what]
+    [finding] = check(server)
+    assert finding.what == what
+    assert finding.why
+    assert finding.what_to_do
+
+
+def test_the_line_of_env_that_disagrees_is_named() -> None:
+    source = f"export default {{ server: {{ port: 4000, strictPort: true, {HMR} }} }}"
+    [finding] = check_file(source, sources={"FRONTEND_PORT": ".env:3"})
+    assert finding.what == "vite.config.ts:1 has port 4000, and frontend claims 3000 (FRONTEND_PORT, .env:3)"
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "const server = { port: 1 }\nexport default defineConfig({ plugins: [react()], server })",
+        "import base from './base'\nexport default defineConfig({ ...base, plugins: [] })",
+        "import shared from './base'\nexport default { server: { ...shared, open: true } }",
+        "import base from './base'\nexport default mergeConfig(base, defineConfig({ plugins: [] }))",
+        "import base from './base'\nexport default base",
+        "import { ours } from './base'\nexport default defineConfig(ours())",
+        "module.exports = require('./base')",
+        "export default { server: serverOptions() }",
+        "export default ({ command }) => ({ server: command === 'build' ? {} : { port: 4000 } })",
+        "export default { server: process.env.CI ? { port: 4000 } : {} }",
+        f"const port = 3000\nexport default {{ server: {{ port, strictPort: true, {HMR} }} }}",
+        f"if (x) {{ a = {{ server: {{ port: 1 }} }} }}\nexport default {{ server: {{ {GOOD} }} }}",
+        f"const config = {{ plugins: [] }}\nconfig.server = {{ {GOOD} }}\nexport default config",
+        "const hmr = { port: 3002 }\nexport default { server: { port: 3000, strictPort: true, hmr } }",
+    ],
+)
+def test_what_the_file_may_say_elsewhere_is_not_missed(source: str) -> None:
+    assert check_file(source) == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        f"export default {{ server: {{ {GOOD} }} }} satisfies UserConfig",
+        f"const config: UserConfig = {{ server: {{ {GOOD} }} }}\nexport default config",
+        f"export default defineConfig(async ({{ mode }}: ConfigEnv): Promise<UserConfig> => {{\n"
+        f"  const env = loadEnv(mode, process.cwd(), '')\n  return {{ server: {{ {GOOD} }} }}\n}})",
+        f"export default {{ define: {{ a: '{{ server: {{ port: 1 }} }}' }}, server: {{ {GOOD} }} }}",
+        "exports = { server: { 'port': '3000', \"strictPort\": true, hmr: { port: 3_002, host: 'x' } } }",
+        f"export default {{ test: {{ server: {{ port: 1 }} }}, server: {{ {GOOD} }} }}",
+    ],
+)
+def test_every_usual_way_to_write_it_is_read(source: str) -> None:
+    assert check_file(source) == []
+    assert check_file(source.replace("'3000'", "4000").replace("port: 3000", "port: 4000")) != []
 
 
 def test_what_is_computed_is_not_judged() -> None:
@@ -70,7 +133,7 @@ def test_what_is_computed_is_not_judged() -> None:
 
 
 def test_what_the_command_says_is_not_asked_of_the_file() -> None:
-    assert check("", "vite --port 3000 --strictPort") == []
+    assert check(HMR, "vite --port 3000 --strictPort") == []
 
 
 def test_comments_strings_regexes_and_plugins_do_not_confuse() -> None:
@@ -107,3 +170,11 @@ def test_the_file_that_vite_would_take_is_found(tmp_path: Path) -> None:
     config = find_vite_config(str(tmp_path))
     assert config is not None
     assert config.prefixes() == ("APP_",)
+    (tmp_path / "vite.config.js").write_text("")
+    (tmp_path / "vite.config.ts").write_text("")
+    assert [config.name for config in [find_vite_config(str(tmp_path))] if config] == ["vite.config.js"]
+    (tmp_path / "client").mkdir()
+    (tmp_path / "client" / "vite.config.ts").write_text("")
+    assert [config.name for config in [find_vite_config(str(tmp_path), "vite client")] if config] == [
+        "vite.config.ts"
+    ]

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from devstack.core.javascript import Setting, read_settings
-from devstack.core.vite_config import config_option, parse_vite_config
+from devstack.core.vite_config import config_option, parse_vite_config, root_argument
 
 SOURCE = r"""
 // port: 1, in a comment
@@ -79,6 +79,42 @@ def test_a_vite_configuration_is_asked_by_path() -> None:
     assert not config.has("build")
     assert config.prefixes() == ("SHOP_",)
     assert parse_vite_config("vite.config.js", "").prefixes() == ("VITE_",)
+    listed = parse_vite_config("vite.config.js", "export default { envPrefix: ['A_', \"B_\"] }")
+    assert listed.prefixes() == ("A_", "B_")
+
+
+def test_a_path_with_two_values_has_none() -> None:
+    config = parse_vite_config("vite.config.ts", "a = { server: { port: 1 } }; b = { server: { port: 2 } }")
+    port = config.get("server", "port")
+    assert port is not None
+    assert (port.value, port.is_known) == (None, False)
+
+
+@pytest.mark.parametrize(
+    ("source", "may"),
+    [
+        ("export default { server: { port: 1 } }", True),
+        ("export default { server: { host: 'x' } }", False),
+        ("export default { server }", True),
+        ("export default { server: options }", True),
+        ("export default { server: { ...options } }", True),
+        ("export default { ...options }", True),
+        ("export default { plugins: [{ ...options }] }", False),
+        ("export default f(...options)", False),
+        ("import a from './a'; export default a", True),
+        ("import { defineConfig } from 'vite'; export default defineConfig({})", False),
+        ("import 'x'; import('y'); export default {}", False),
+        ("exports = require('./a')", True),
+        ("export default mergeConfig(a, b)", True),
+        ("import { mergeConfig } from 'vite'; export default {}", False),
+        ("config.server = {}", True),
+        ("config.server == 1", False),
+        ("export default", False),
+        ("import a", False),
+    ],
+)
+def test_what_may_be_set_elsewhere_is_told_from_what_is_not_set(source: str, may: bool) -> None:
+    assert parse_vite_config("vite.config.ts", source).may_set("server", "port") is may
 
 
 @pytest.mark.parametrize(
@@ -92,3 +128,19 @@ def test_a_vite_configuration_is_asked_by_path() -> None:
 )
 def test_the_command_can_name_the_file(command: str, file: str) -> None:
     assert config_option(command) == file
+
+
+@pytest.mark.parametrize(
+    ("command", "root"),
+    [
+        ("node_modules/.bin/vite client --port 1", "client"),
+        ("vite dev ./web && x", "./web"),
+        ("vite --port 1", ""),
+        ("vite && node x", ""),
+        ("vite build && vite preview", ""),
+        ("vite", ""),
+        ("vitest run", ""),
+    ],
+)
+def test_the_command_can_name_the_root(command: str, root: str) -> None:
+    assert root_argument(command) == root
