@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
 from devstack.core.port_report import Owner
 from devstack.core.ports import PortClaim
@@ -95,5 +95,18 @@ def gather_facts(stack: Stack, marks: Marks, ours: Iterable[int] = ()) -> StackF
     claimed = {claim.port for claim in stack.claims}
     found = tuple(one for one in find_listeners() if one.port in claimed or one.pid in services)
     described = describe_owners(found, OurStack(stack.project, cookie=marks.cookie))
-    owners = {owner.pid: owner for several in described.values() for owner in several if owner.pid}
-    return StackFacts(stack, services, found, owners)
+    return StackFacts(stack, services, found, _by_pid(described))
+
+
+def look_at_ports(facts: StackFacts, ports: Collection[int]) -> StackFacts:
+    """Return the facts with whoever listens on these ports, which no service claims."""
+    from devstack.machine.owners import OurStack, describe_owners
+
+    known = {(one.port, one.pid) for one in facts.listeners}
+    found = tuple(one for one in find_listeners(ports) if (one.port, one.pid) not in known) if ports else ()
+    described = describe_owners(found, OurStack(facts.stack.project))
+    return replace(facts, listeners=(*facts.listeners, *found), owners={**facts.owners, **_by_pid(described)})
+
+
+def _by_pid(described: Mapping[int, tuple[Owner, ...]]) -> dict[int, Owner]:
+    return {owner.pid: owner for several in described.values() for owner in several if owner.pid}

@@ -7,8 +7,9 @@ another checkout's Vite has it, the page is refused by a stranger. Either way ho
 from __future__ import annotations
 
 from devstack.checks.attempts import Attempt, Outcome, Target, try_handshake
-from devstack.checks.facts import StackFacts, is_vite
+from devstack.checks.facts import StackFacts, is_vite, look_at_ports
 from devstack.checks.vite_client import SUBPROTOCOL, ViteClient, read_vite_client
+from devstack.checks.vite_config import find_vite_config
 from devstack.core.findings import Finding, Level
 from devstack.core.ports import PortClaim, Protocol
 from devstack.machine.listeners import Listener
@@ -22,7 +23,9 @@ async def check_hmr(facts: StackFacts) -> tuple[Finding, ...]:
     """Return a finding for every Vite dev server among the stack's HTTP claims."""
     pages = [claim for claim in facts.stack.claims if claim.protocol is Protocol.HTTP]
     clients = [(claim, await read_vite_client(claim.port)) for claim in pages]
-    return tuple([await _check_client(claim, client, facts) for claim, client in clients if client])
+    claimed = {claim.port for claim in facts.stack.claims}
+    seen = look_at_ports(facts, {client.port for _, client in clients if client} - claimed)
+    return tuple([await _check_client(claim, client, seen) for claim, client in clients if client])
 
 
 async def _check_client(claim: PortClaim, client: ViteClient, facts: StackFacts) -> Finding:
@@ -100,17 +103,31 @@ def _dead(claim: PortClaim, client: ViteClient, attempt: Attempt) -> tuple[str, 
 
 
 def _alive(claim: PortClaim, client: ViteClient, facts: StackFacts) -> tuple[Level, str, str, str]:
-    """It works; say so, or that it works elsewhere than the stack's claim says."""
+    """It works; say so, or that nothing comes over it, or that it works elsewhere than claimed."""
     wanted = [
         other.port
         for other in facts.stack.claims
         if other.service == claim.service and other.subprotocol == SUBPROTOCOL
     ]
+    config = find_vite_config(*_place_and_command(claim.service, facts))
+    off = config.get("server", "hmr") if config else None
+    if config and off and off.value is False:
+        level = Level.ERROR if wanted else Level.WARNING
+        what = (
+            f"hot reload of {claim.service}'s page is switched off: {config.name}:{off.line} has `hmr: false`"
+        )
+        return level, what, WHY_DEAD, "take `hmr: false` out of vite.config's `server`"
     if wanted and client.port not in wanted:
         return (
             Level.WARNING,
             f"hot reload runs on {client.port}, and {claim.service} claims {wanted[0]} for it",
-            "vite.config does not read HMR_PORT, or has `hmr: false`: then hot reload is switched off",
+            "vite.config does not set that port, and who waits for it waits in vain",
             f"vite.config, `server`: ws: {{ port: {wanted[0]}, host: '127.0.0.1' }} (before Vite 8.1: hmr)",
         )
     return Level.OK, f"{claim.service}'s page gets hot reload from {client.port}", "", ""
+
+
+def _place_and_command(service: str, facts: StackFacts) -> tuple[str, str]:
+    """Return the folder and the command of a service."""
+    found = next((one for one in facts.stack.services if one.name == service), None)
+    return (found.cwd, found.command) if found else (facts.stack.project, "")

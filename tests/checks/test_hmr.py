@@ -68,12 +68,17 @@ def test_a_taken_hot_reload_port_is_named_with_its_holder(tmp_path: Path, node_m
     assert "hot reload is dead" in finding.why
 
 
-def test_another_checkouts_vite_on_the_hot_reload_port_is_named(tmp_path: Path, node_modules: Path) -> None:
+@pytest.mark.parametrize("is_claimed", [True, False])
+def test_another_checkouts_vite_on_the_hot_reload_port_is_named(
+    tmp_path: Path, node_modules: Path, is_claimed: bool
+) -> None:
+    """Whether or not the stack knows of that port: many a devstack.toml names the page's alone."""
     port = free_run(3)
+    own_claims = claims(port) if is_claimed else [page_claim(port)]
     hmr = f"hmr: {{ port: {port + 1} }}"
     first = write_project(tmp_path / "first", node_modules, server(port + 2, hmr))
     second = write_project(tmp_path / "second", node_modules, server(port, hmr))
-    with hand_made_stack(first, []) as other, hand_made_stack(second, claims(port)) as stack:
+    with hand_made_stack(first, []) as other, hand_made_stack(second, own_claims) as stack:
         other.start("frontend", VITE, port=port + 1)
         stack.start("frontend", VITE, port=port)
         finding = only_finding(stack)
@@ -93,15 +98,30 @@ def test_a_switched_off_socket_is_named(tmp_path: Path, node_modules: Path) -> N
     assert "switched off" in finding.what
 
 
-def test_hot_reload_elsewhere_than_claimed_is_a_warning(tmp_path: Path, node_modules: Path) -> None:
+@pytest.mark.parametrize(("is_claimed", "level"), [(True, Level.ERROR), (False, Level.WARNING)])
+def test_hot_reload_that_is_switched_off_is_named_though_its_socket_answers(
+    tmp_path: Path, node_modules: Path, is_claimed: bool, level: Level
+) -> None:
     port = free_run(2)
     project = write_project(tmp_path / "p", node_modules, server(port, "hmr: false"))
+    with hand_made_stack(project, claims(port) if is_claimed else [page_claim(port)]) as stack:
+        stack.start("frontend", VITE, port=port)
+        finding = only_finding(stack)
+    assert finding.level is level
+    assert finding.what == (
+        "hot reload of frontend's page is switched off: vite.config.js:1 has `hmr: false`"
+    )
+    assert finding.what_to_do
+
+
+def test_hot_reload_elsewhere_than_claimed_is_a_warning(tmp_path: Path, node_modules: Path) -> None:
+    port = free_run(2)
+    project = write_project(tmp_path / "p", node_modules, server(port, ""))
     with hand_made_stack(project, claims(port)) as stack:
         stack.start("frontend", VITE, port=port)
         finding = only_finding(stack)
     assert finding.level is Level.WARNING
     assert finding.what == f"hot reload runs on {port}, and frontend claims {port + 1} for it"
-    assert "hmr: false" in finding.why
 
 
 def test_a_server_that_is_not_vite_has_no_finding(tmp_path: Path, node_modules: Path) -> None:
