@@ -11,12 +11,13 @@ _MARKDOWN = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "|": "\\|", "`": "\\`", "*"
 _MARKDOWN |= {"[": "\\[", "]": "\\]", "@": "&#64;", "#": "&#35;", "\n": "<br>"}
 
 
-def error_annotations(results: Sequence[CheckResult]) -> str:
-    """Return a workflow command `::error` for each result that is not ok, a line each; nothing if all are."""
+def workflow_commands(results: Sequence[CheckResult]) -> str:
+    """Return a workflow command for each result that is not well, `::error` or `::warning`, a line each."""
     return "".join(
-        f"::error title={_property(f'{result.classname}: {result.name}')}::{_data(result.detail)}\n"
+        f"::{'warning' if result.ok else 'error'} "
+        f"title={_property(f'{result.classname}: {result.name}')}::{_data(result.detail)}\n"
         for result in results
-        if not result.ok
+        if not result.ok or result.is_warning
     )
 
 
@@ -24,7 +25,7 @@ def step_summary(suite_name: str, results: Sequence[CheckResult], first_cause: s
     """Return the Markdown for GITHUB_STEP_SUMMARY: a table, what failed first, and the lines of why."""
     failed = sum(not result.ok for result in results)
     verdict = f"{failed} of {len(results)} failed" if failed else f"all {len(results)} ok"
-    rows = "".join(map(_row, sorted(results, key=lambda result: result.ok)))
+    rows = "".join(map(_row, sorted(results, key=lambda result: (result.ok, not result.is_warning))))
     heading = f"### {_cell(suite_name)}: {verdict}"
     return (
         f"{heading}\n\n| | what | where | found | s |\n|---|---|---|---|---:|\n{rows}\n{_block(first_cause)}"
@@ -41,7 +42,7 @@ def _block(text: str) -> str:
 
 
 def _row(result: CheckResult) -> str:
-    mark = "✅" if result.ok else "❌"
+    mark = "⚠️" if result.is_warning else "✅" if result.ok else "❌"
     cells = (result.name, result.classname, result.detail)
     return f"| {mark} | {' | '.join(map(_cell, cells))} | {result.seconds:.2f} |\n"
 

@@ -35,4 +35,11 @@ def result_of(finding: Finding, mode: str, seconds: float = 0.0) -> CheckResult:
     if finding.level is not Level.OK:
         lines += [line for line in (finding.why, finding.what_to_do) if line]
     classname = f"devstack.{mode}.{finding.service or 'stack'}"
-    return CheckResult(name, classname, finding.level is not Level.ERROR, "\n".join(lines), round(seconds, 3))
+    return CheckResult(
+        name,
+        classname,
+        ok=finding.level is not Level.ERROR,
+        detail="\n".join(lines),
+        seconds=round(seconds, 3),
+        is_warning=finding.level is Level.WARNING,
+    )

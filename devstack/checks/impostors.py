@@ -49,16 +49,20 @@ def _sibling(claim: PortClaim, listener: Listener, sibling: str, facts: StackFac
     what = f"{sibling} listens on {claim.port}, which {claim.service} claims: {facts.name(listener)}"
     hint = f"make {sibling} listen on its own port alone, or claim {claim.port} for it in devstack.toml"
     missed = _missed_claim(sibling, facts)
-    if missed is not None:
+    slides = is_vite(facts.command_of(listener))
+    strict = "set `server: { strictPort: true }` in vite.config: then Vite stops instead of sliding"
+    if missed is None and slides:
+        hint = (
+            f"{strict} here from a port that is taken; and let `ports` in devstack.toml claim that port for "
+        )
+        hint += f"{sibling}, so that `devstack up` says who holds it"
+    elif missed is not None:
         holder = next(iter(facts.listeners_on(missed.port)), None)
         what += f"; its own port {missed.port} is " + (
             f"held by {facts.name(holder)}" if holder else "not used by anybody"
         )
         hint = f"free port {missed.port} (`devstack check-ports` says who holds it)"
-        if is_vite(facts.command_of(listener)):
-            hint += (
-                ", and set `server: { strictPort: true }` in vite.config: then Vite stops instead of sliding"
-            )
+        hint += f", and {strict}" if slides else ""
     return Finding(
         CHECK,
         Level.ERROR,

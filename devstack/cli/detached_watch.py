@@ -8,6 +8,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeGuard
 
 from devstack.core.events import Cause, Event, ServiceChanged, StackReady, StackStopping
@@ -23,9 +24,15 @@ TELLING = frozenset({ServiceState.READY, ServiceState.BACKOFF})
 
 
 class DetachedWatch:
-    """Looks who listens while `daemon` starts `stack`. `found` are the impostors that were met."""
+    """Looks who listens while `daemon` starts `stack`. `found` are the impostors that were met.
 
-    def __init__(self, stack: Stack, daemon: subprocess.Popen[bytes]) -> None:
+    `before_stop` is called when one was met and everything still stands.
+    """
+
+    def __init__(
+        self, stack: Stack, daemon: subprocess.Popen[bytes], before_stop: Callable[[], None]
+    ) -> None:
+        self._before_stop = before_stop
         self.found: tuple[Finding, ...] = ()
         self._stack = stack
         self._daemon = daemon
@@ -37,6 +44,7 @@ class DetachedWatch:
         if not self.found and (isinstance(event, StackReady) or self._is_telling(event)):
             self.found = self._look()
             if self.found:
+                self._before_stop()
                 self._daemon.send_signal(signal.SIGTERM)
         if self.found and _ends_the_report(event):
             return StackStopping(Cause.IMPOSTOR, seconds=event.seconds, findings=self.found)

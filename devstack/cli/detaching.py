@@ -40,12 +40,14 @@ def run_detached(
     timeout: float,
     no_color: bool,
     heard: Callable[[Event], None] = lambda _: None,
+    before_stop: Callable[[], None] = lambda: None,
     is_warned: bool = True,
 ) -> int:
     """Start the daemon with the stack, show its start, and return the exit code once it is up or has failed.
 
-    A failure is returned only when supervisor and guardian are gone, too. `heard` gets every event.
-    `is_warned` says what else of the contract does not hold, once all are ready.
+    A failure is returned only when supervisor and guardian are gone, too. `heard` gets every event,
+    and `before_stop` is called before the stack is stopped for a port in the wrong hands. `is_warned` says what
+    else of the contract does not hold, once all are ready.
     """
     # Until the daemon listens, it inherits that they wait: a Ctrl-C while it is born stops it like any other.
     held_before = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
@@ -54,7 +56,7 @@ def run_detached(
     view = _View(prepared, is_terminal=is_terminal, color=wants_color(is_terminal, no_color=no_color))
     stop = _StopOnSignal(daemon)
     signal.pthread_sigmask(signal.SIG_SETMASK, held_before)
-    watch = DetachedWatch(prepared.stack, daemon)
+    watch = DetachedWatch(prepared.stack, daemon, before_stop)
     is_up = False
     guardian: ProcessId | None = None
     for message in _messages(reports, view):

@@ -97,9 +97,9 @@ def _write_evidence(run: SmokeRun | ParityRun, junit: str | None) -> None:
 
         _write(junit, junit_xml(run.name, run.results, output=run.first_cause), mode="w")
     if _is_in_actions():
-        from devstack.checks.annotations import error_annotations, step_summary
+        from devstack.checks.annotations import step_summary, workflow_commands
 
-        sys.stdout.write(error_annotations(run.results))
+        sys.stdout.write(workflow_commands(run.results))
         summary = os.environ.get("GITHUB_STEP_SUMMARY")
         if summary:
             _write(summary, step_summary(run.name, run.results, run.first_cause), mode="a")
@@ -107,6 +107,7 @@ def _write_evidence(run: SmokeRun | ParityRun, junit: str | None) -> None:
 
 def _write(path: str, text: str, *, mode: str) -> None:
     try:
+        os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
         with open(path, mode, encoding="utf-8") as file:
             file.write(text)
     except OSError as error:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from devstack.config.stack import StackOptions
     from devstack.core.check_result import CheckResult
     from devstack.core.events import Event
+    from devstack.core.port_report import PortReport
     from devstack.core.stack import Stack
 
 LAST_LINES = 30
@@ -30,15 +31,26 @@ def cause_of_preflight(options: StackOptions, error: DevstackError) -> str:
     )
 
 
-def cause_of_failure(stack: Stack, events: Sequence[Event], failed: CheckResult) -> str:
+def ports_now(stack: Stack) -> tuple[PortReport, ...]:
+    """Return the claims of a stack as they are at this moment, its own processes known."""
+    from devstack.machine.preflight import check_claims
+    from devstack.supervisor.record import running_record
+
+    record = running_record(stack.project)
+    cookie, processes = (record.run, record.processes) if record else ("", ())
+    return check_claims(stack.claims, processes, cookie=cookie, project=stack.project)
+
+
+def cause_of_failure(
+    stack: Stack, events: Sequence[Event], failed: CheckResult, ports: tuple[PortReport, ...]
+) -> str:
     """Return the lines about the first failure: who failed first, its last lines, ports, critical path.
 
-    `events` are those of the start, `failed` is the first result that is not ok.
+    `events` are those of the start, `failed` is the first result that is not ok, `ports` are the claims as
+    they were then.
     """
     from devstack.console.first_cause import FirstCause, first_cause_text
     from devstack.core.critical_path import critical_path, first_in_trouble
-    from devstack.machine.preflight import check_claims
-    from devstack.supervisor.record import running_record
     from devstack.supervisor.troubles import last_lines
 
     names = {service.name for service in stack.services}
@@ -46,14 +58,12 @@ def cause_of_failure(stack: Stack, events: Sequence[Event], failed: CheckResult)
     if service not in names:
         own = failed.classname.rpartition(f"devstack.{stack.mode}.")[2]
         service = own if own in names else None
-    record = running_record(stack.project)
-    cookie, processes = (record.run, record.processes) if record else ("", ())
     return first_cause_text(
         FirstCause(
             what=_what(events, service) or f"{failed.name}: {failed.detail.partition(chr(10))[0]}",
             service=service,
             last_lines=last_lines(stack.project, service, LAST_LINES) if service else (),
-            ports=check_claims(stack.claims, processes, cookie=cookie, project=stack.project),
+            ports=ports,
             path=critical_path(events, {one.name: one.depends_on for one in stack.services}),
         )
     )
@@ -62,16 +72,17 @@ def cause_of_failure(stack: Stack, events: Sequence[Event], failed: CheckResult)
 def _what(events: Sequence[Event], service: str | None) -> str:
     """Return how the service failed at the start, in a few words; nothing where it did not."""
     from devstack.console.wording import exit_words
+    from devstack.core.critical_path import impostor_of
     from devstack.core.events import ServiceChanged, StackStopping
     from devstack.core.service import ServiceState
 
+    if (found := impostor_of(events)) is not None:
+        return found.what
     for event in events:
         if isinstance(event, ServiceChanged) and event.name == service and event.status.exit:
             if event.status.state in (ServiceState.BACKOFF, ServiceState.FAILED):
                 return f"{exit_words(event.status.exit)}, {event.seconds:.1f} s after the start"
         elif isinstance(event, StackStopping):
-            for finding in event.findings:
-                return finding.what
             for trouble in event.troubles:
                 if trouble.name == service:
                     answer = f": {trouble.answer}" if trouble.answer else ""

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from devstack.cli.interruption import STOP_SIGNALS, Interrupted, raising_interrupted
-from devstack.cli.smoke_cause import cause_of_failure, cause_of_preflight
+from devstack.cli.smoke_cause import cause_of_failure, cause_of_preflight, ports_now
 from devstack.core.check_result import CheckResult
+from devstack.core.critical_path import first_in_trouble
 from devstack.core.events import Event, ServiceChanged, StackReady, StackStopping
 from devstack.core.service import UP_STATES, ServiceState
 from devstack.errors import DevstackError
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from devstack.checks.parity import Answer, Request
     from devstack.cli.launching import Prepared
     from devstack.config.stack import StackOptions
+    from devstack.core.port_report import PortReport
     from devstack.core.stack import Stack
     from devstack.supervisor.record import Record
 
@@ -27,7 +29,8 @@ class SmokeRun:
 
     `requests` are to be asked for a comparison with another mode; `answers` has what came of them.
     `first_cause` tells in lines what failed first, where anything did. `interrupted` is the signal that ended
-    the run before it was through, `record` that of the run.
+    the run before it was through, `record` that of the run, `ports_then` the claims as they were at the first
+    trouble of the start.
     """
 
     options: StackOptions
@@ -43,6 +46,7 @@ class SmokeRun:
     results: list[CheckResult] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     record: Record | None = None
+    ports_then: tuple[PortReport, ...] = ()
 
     def run(self) -> int:
         """Return the exit code: 0 only if every result is ok, 128 and its number if a signal came."""
@@ -60,6 +64,7 @@ class SmokeRun:
         free = f"{count} port{'s' if count != 1 else ''} free"
         self._note("preflight", ok=True, detail=free, began=began)
         if self._start(prepared):
+            self.ports_then = ()
             self._use_and_stop(prepared.stack)
         else:
             self._find_cause(prepared.stack)
@@ -80,7 +85,12 @@ class SmokeRun:
 
         began = time.monotonic()
         code = run_detached(
-            prepared, timeout=self.timeout, no_color=self.no_color, heard=self._hear, is_warned=False
+            prepared,
+            timeout=self.timeout,
+            no_color=self.no_color,
+            heard=lambda event: self._hear(event, prepared.stack),
+            before_stop=lambda: self._see_ports(prepared.stack),
+            is_warned=False,
         )
         self.interrupted = next((number for number in STOP_SIGNALS if code == 128 + number), None)
         mode = prepared.stack.mode
@@ -98,12 +108,18 @@ class SmokeRun:
         self._note("up", ok=code == 0, detail=detail, began=began)
         return code == 0
 
-    def _hear(self, event: Event) -> None:
+    def _hear(self, event: Event, stack: Stack) -> None:
         """Keep `event`, and the record while it is there: of a start that fails it is removed."""
         from devstack.supervisor.record import read_record
 
         self.events.append(event)
         self.record = self.record or read_record(self.options.project)
+        if first_in_trouble([event]) is not None:
+            self._see_ports(stack)
+
+    def _see_ports(self, stack: Stack) -> None:
+        """Look at the ports at the first trouble: the stop that may follow frees them."""
+        self.ports_then = self.ports_then or ports_now(stack)
 
     def _use_and_stop(self, stack: Stack) -> None:
         """Ask all that is to be asked of the running stack, and stop it whatever happens."""
@@ -134,7 +150,8 @@ class SmokeRun:
         """Gather what tells why something failed, while it can be seen."""
         failed = next((result for result in self.results if not result.ok), None)
         if failed is not None:
-            self.first_cause = cause_of_failure(stack, self.events, failed)
+            ports = self.ports_then or ports_now(stack)
+            self.first_cause = cause_of_failure(stack, self.events, failed, ports)
 
     def _compare(self, stack: Stack) -> None:
         """Compare what the stack claims with what is; a listener that nobody declared fails here."""

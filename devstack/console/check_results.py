@@ -10,6 +10,7 @@ from devstack.console.plain import align, print_text, printable, terminal_width
 from devstack.core.check_result import CheckResult
 
 GREEN = "\x1b[32m"
+YELLOW = "\x1b[33m"
 HEADINGS = ("", "CHECK", "WHERE", "SECONDS", "FOUND")
 
 
@@ -19,16 +20,23 @@ def results_text(results: Sequence[CheckResult], *, color: bool) -> str:
     lines = align([HEADINGS, *rows]).splitlines()
     text = [lines[0]]
     for line, result in zip(lines[1:], results, strict=True):
-        style = (GREEN if result.ok else RED) if color else ""
+        style = (YELLOW if result.is_warning else GREEN if result.ok else RED) if color else ""
         text.append(f"{style}{line}{RESET if color else ''}")
-        text += [f"      {printable(more)}" for more in result.detail.splitlines()[1:] if not result.ok]
+        if not result.ok or result.is_warning:
+            text += [f"      {printable(more)}" for more in result.detail.splitlines()[1:]]
+    return "\n".join([*text, _verdict(results)])
+
+
+def _verdict(results: Sequence[CheckResult]) -> str:
     failed = sum(not result.ok for result in results)
-    return "\n".join([*text, f"{len(results) - failed} passed, {failed} failed"])
+    warnings = sum(result.is_warning for result in results)
+    told = f", {warnings} warning{'s' if warnings > 1 else ''}" if warnings else ""
+    return f"{len(results) - failed} passed, {failed} failed{told}"
 
 
 def _cells(result: CheckResult) -> tuple[str, ...]:
     first_line = result.detail.partition("\n")[0]
-    mark = "ok" if result.ok else "FAILED"
+    mark = "warning" if result.is_warning else "ok" if result.ok else "FAILED"
     return (mark, result.name, result.classname, f"{result.seconds:.2f}", printable(first_line))
 
 

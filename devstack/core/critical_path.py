@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from devstack.core.events import Event, ServiceChanged, StackStopping
+from devstack.core.findings import Finding
 from devstack.core.service import UP_STATES, ServiceState
 
 _CRASHED = (ServiceState.BACKOFF, ServiceState.FAILED)
@@ -66,16 +67,25 @@ def _seconds(event: Event) -> float:
     return event.seconds if isinstance(event, ServiceChanged | StackStopping) else 0.0
 
 
+def impostor_of(events: Iterable[Event]) -> Finding | None:
+    """Return the first finding for which the stack was stopped, None where it was for none."""
+    stops = (event for event in events if isinstance(event, StackStopping))
+    return next((finding for stop in stops for finding in stop.findings), None)
+
+
 def first_in_trouble(events: Iterable[Event]) -> str | None:
     """Return the service that crashed first, else the first one that the stop names; None where all is well.
 
-    One that was not ready only because it waited for another is passed over.
+    One that was not ready only because it waited for another is passed over. Where somebody else had a port,
+    that came first: who should have had it crashed for it.
     """
+    events = list(events)
+    if (found := impostor_of(events)) and found.service:
+        return found.service
     for event in events:
         if isinstance(event, ServiceChanged) and event.status.state in _CRASHED:
             return event.name
         if isinstance(event, StackStopping):
             named = [trouble.name for trouble in event.troubles if not trouble.waits_for]
-            named += [finding.service for finding in event.findings if finding.service]
             return next(iter([*named, *(trouble.name for trouble in event.troubles)]), None)
     return None

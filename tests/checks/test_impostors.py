@@ -118,3 +118,21 @@ def test_vite_that_slid_to_the_trading_port_is_named_with_who_pushed_it(
     assert f"frontend listens on {port + 1}, which trading claims: vite (pid " in on_trading.what
     assert f"its own port {port} is held by " in on_trading.what
     assert "strictPort: true" in on_trading.what_to_do
+
+
+@pytest.mark.node
+def test_vite_that_slid_from_a_port_that_nobody_claims_is_told_to_stop_instead(
+    tmp_path: Path, node_modules: Path
+) -> None:
+    port = free_run(2)
+    project = write_project(tmp_path / "p", node_modules, f"{{ host: '127.0.0.1', port: {port} }}")
+    with (
+        hand_made_stack(tmp_path, []) as other,
+        hand_made_stack(project, [trading_claim(port + 1)]) as stack,
+    ):
+        other.start("x", (sys.executable, "-m", "http.server", str(port), "--bind", "127.0.0.1"), port=port)
+        stack.start("web", VITE, port=port + 1)
+        [finding] = find_impostors(stack.facts())
+    assert f"web listens on {port + 1}, which trading claims: vite (pid " in finding.what
+    assert "strictPort: true" in finding.what_to_do
+    assert "claim that port for web" in finding.what_to_do

@@ -109,7 +109,8 @@ def test_the_first_cause_is_in_the_table_in_junit_and_in_the_step_summary(projec
         assert "its last 30 lines:" in cause
         assert "  line 22\n" in cause
         assert "  line 21\n" not in cause
-        assert re.search(r"\d+ +free +web +WEB_PORT", cause)
+        # The ports are looked at when the worker failed, which is also when the stop of web begins.
+        assert re.search(r"\d+ +(ours|free) +web +WEB_PORT", cause)
         assert re.search(r"web +0\.\d\d s .*\n +worker .*never ready\n", cause)
         assert "waited longest for " in cause
     assert summary.rstrip().endswith("\n````")
@@ -167,6 +168,32 @@ def test_an_impostor_fails_the_smoke_run_and_is_its_first_cause(project: Path) -
     assert done.returncode == 1, done.stdout
     assert re.search(r"FAILED +impostors \d+ +devstack\.dev\.web ", done.stdout)
     assert re.search(r"first cause: web: thief listens on \d+, which web claims", done.stdout)
+
+
+def test_a_crash_for_an_impostor_is_not_the_first_cause(project: Path) -> None:
+    """The one who crashes only misses its port; the table shows who had it when that happened."""
+    write(
+        project,
+        f"thief: {serve('me')}\nweb: {serve('me')}",
+        settings='restart = { mode = "on-failure", max = 20 }\ndepends_on = ["thief"]\n'
+        '[services.thief]\nports = []\nready = { command = "test -e up" }\n',
+    )
+    with (project / "devstack.toml").open("a") as settings:
+        settings.write(f'env = {{ WEB_PORT = "{_port(project)}" }}\n')
+    server = (project / "serve.py").read_text()
+    (project / "serve.py").write_text(
+        server.replace(".serve_forever()", "\nopen('up', 'w').close()\n").replace(
+            "http.server.Threading", "server = http.server.Threading"
+        )
+        + "server.serve_forever()\n"
+    )
+    done = devstack(project, "smoke", "--timeout", "30", "--junit", "new/folder/out.xml")
+    assert done.returncode == 1, done.stdout
+    cause = done.stdout[done.stdout.index("first cause: ") :]
+    assert re.match(r"first cause: web: thief listens on \d+, which web claims", cause)
+    assert "Address already in use" in cause
+    assert re.search(r"\d+ +(ours|busy) +web +WEB_PORT .*\(pid \d+\)", cause)
+    assert (project / "new" / "folder" / "out.xml").is_file()
 
 
 def _port(project: Path) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from devstack.core.critical_path import Wait, critical_path, first_in_trouble
+from devstack.core.critical_path import Wait, critical_path, first_in_trouble, impostor_of
 from devstack.core.events import Cause, Event, ServiceChanged, StackReady, StackStopping, Trouble
 from devstack.core.findings import Finding, Level
 from devstack.core.service import ServiceState, ServiceStatus
@@ -72,7 +72,16 @@ def test_who_only_waited_for_another_is_not_the_first_in_trouble() -> None:
 
 def test_whose_port_an_impostor_has_is_the_first_in_trouble() -> None:
     finding = Finding("impostors", Level.ERROR, "page listens on 3001", service="trading", port=3001)
-    assert first_in_trouble([StackStopping(Cause.IMPOSTOR, findings=(finding,))]) == "trading"
+    stop = StackStopping(Cause.IMPOSTOR, findings=(finding,))
+    assert first_in_trouble([stop]) == "trading"
+    assert impostor_of([stop]) is finding
+
+
+def test_an_impostor_came_before_the_crash_that_it_caused() -> None:
+    finding = Finding("impostors", Level.ERROR, "web listens on 3001", service="trading", port=3001)
+    stop = StackStopping(Cause.IMPOSTOR, findings=(finding,))
+    assert first_in_trouble([entered("api", ServiceState.BACKOFF, 1), stop]) == "trading"
+    assert impostor_of([entered("api", ServiceState.BACKOFF, 1)]) is None
 
 
 def test_a_start_that_went_well_has_nobody_in_trouble() -> None:
