@@ -16,7 +16,10 @@ FILE_READ = (
     "CVE-2026-39363: who reaches its WebSocket without an Origin reads any file of this machine; "
     "CVE-2026-39364 and CVE-2026-39365 get round `server.fs.deny`"
 )
-FS_BYPASS = "CVE-2025-30208: who reaches it gets round `server.fs.deny` and reads any file of this machine"
+FS_BYPASS = (
+    "CVE-2025-30208 and those that followed it (CVE-2025-31125, -31486, -32395, -46565): who reaches it gets "
+    "round `server.fs.deny` and reads any file of this machine"
+)
 FOREIGN_PAGES = "CVE-2025-24010: a page of any site can talk to it and read your source code"
 
 # From which version on (of that line), up to which one it is mended, and what.
@@ -25,9 +28,9 @@ HOLES: tuple[tuple[Version, Version, str], ...] = (
     ((7, 0, 0), (7, 3, 2), FILE_READ),
     ((6, 0, 0), (6, 4, 2), FILE_READ),
     ((5, 0, 0), (5, 4, 12), FOREIGN_PAGES),
-    ((5, 4, 12), (5, 4, 15), FS_BYPASS),
+    ((5, 4, 12), (5, 4, 19), FS_BYPASS),
     ((0, 0, 0), (4, 5, 6), FOREIGN_PAGES),
-    ((4, 5, 6), (4, 5, 10), FS_BYPASS),
+    ((4, 5, 6), (4, 5, 14), FS_BYPASS),
 )
 
 

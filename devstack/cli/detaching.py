@@ -46,8 +46,8 @@ def run_detached(
     """Start the daemon with the stack, show its start, and return the exit code once it is up or has failed.
 
     A failure is returned only when supervisor and guardian are gone, too. `heard` gets every event,
-    and `before_stop` is called before the stack is stopped for a port in the wrong hands. `is_warned` says what
-    else of the contract does not hold, once all are ready.
+    and `before_stop` is called before the stack is stopped for a port in the wrong hands. `is_warned`
+    says what else of the contract does not hold, once all are ready.
     """
     # Until the daemon listens, it inherits that they wait: a Ctrl-C while it is born stops it like any other.
     held_before = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
