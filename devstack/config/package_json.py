@@ -23,6 +23,7 @@ class PackageJson:
     dependencies: Mapping[str, str] = field(default_factory=dict)
     node_range: str = ""
     main: str = ""
+    has_workspaces: bool = False
 
 
 def read_package_json(folder: str, project: str = "") -> PackageJson | None:
@@ -49,6 +50,7 @@ def read_package_json(folder: str, project: str = "") -> PackageJson | None:
         dependencies,
         engines.get("node", ""),
         main if isinstance(main, str) else "",
+        bool(data.get("workspaces")),
     )
 
 

@@ -103,19 +103,26 @@ def toml_text(services: Iterable[ProposedService]) -> str:
 
 
 def default_variables(services: Iterable[ProposedService]) -> dict[str, str]:
-    """Return variable → default for every port that the proposed services are handed."""
-    variables: dict[str, str] = {}
-    for service in services:
-        if service.ports is not None:
-            variables.update((port.env, str(port.default)) for port in service.ports if port.env)
-            continue
-        rows = [row for row in SEED_TABLE if row.name == service.name]
-        if service.name == "frontend":
-            rows += [row for row in SEED_TABLE if row.name == "hmr"]
-        variables.update((row.variable, str(row.default)) for row in rows)
-        if not rows and "$PORT" in service.command:
-            variables.setdefault("PORT", "5000")
+    """Return variable → default for every port that the proposed services of one mode are handed.
+
+    PORT is left out where several share it: set in `.env`, it would be one number for all of them.
+    """
+    several = [_variables_of(service) for service in services]
+    variables = {name: value for own in several for name, value in own.items()}
+    if sum("PORT" in own for own in several) > 1:
+        variables.pop("PORT")
     return variables
+
+
+def _variables_of(service: ProposedService) -> dict[str, str]:
+    if service.ports is not None:
+        return {port.env: str(port.default) for port in service.ports if port.env}
+    rows = [row for row in SEED_TABLE if row.name == service.name]
+    if service.name == "frontend":
+        rows += [row for row in SEED_TABLE if row.name == "hmr"]
+    if not rows and "$PORT" in service.command:
+        return {"PORT": "5000"}
+    return {row.variable: str(row.default) for row in rows}
 
 
 def env_example_text(variables: dict[str, str], known: Iterable[tuple[str, str]]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from dataclasses import replace
 
 from devstack.config.compose_file import read_compose_file
 from devstack.config.environment import read_env_file
@@ -27,6 +28,7 @@ from devstack.errors import ConfigError
 
 RELEASE = frozenset({"release", "postdeploy"})
 """Procfile lines that are no services: the platform runs them once."""
+_RUNS_PYTHON = re.compile(r"(^|[\s/])(python3?|uvicorn|gunicorn|flask|fastapi|poetry|uv|pipenv)\s")
 
 
 def propose(project: str) -> Proposal:
@@ -35,7 +37,9 @@ def propose(project: str) -> Proposal:
     Read are package.json, vite.config, pyproject.toml, requirements.txt, Procfile, a docker-compose file and
     `.env`. ConfigError where one of them is wrong, or where nothing is there to run.
     """
-    found = propose_from_node(project) + propose_from_python(project)
+    found = propose_from_node(project)
+    if not any(_RUNS_PYTHON.search(one.command) for one in found.dev):  # a script starts it already
+        found += propose_from_python(project)
     found = _beside_a_procfile(project, found) + _from_compose(project)
     if not found.dev and not found.prod:
         raise ConfigError(
@@ -43,8 +47,9 @@ def propose(project: str) -> Proposal:
             "pyproject.toml, requirements.txt, Procfile, docker-compose.yml",
             hint="write a Procfile.dev with a line such as `web: npm run dev`",
         )
-    dev, prod = unique_names(found.dev), unique_names(found.prod)
-    variables = default_variables((*dev, *prod))
+    dev = unique_names(found.dev)
+    prod = unique_names(_with_names_of_their_own(found.prod, dev))
+    variables = default_variables(prod) | default_variables(dev)
     files = [
         ProposedFile("Procfile.dev", procfile_text(dev)) if dev else None,
         ProposedFile("Procfile.prod", procfile_text(prod)) if prod else None,
@@ -52,6 +57,17 @@ def propose(project: str) -> Proposal:
         ProposedFile("devstack.toml", text) if (text := toml_text((*dev, *prod))) else None,
     ]
     return Proposal(tuple(file for file in files if file is not None), tuple(dict.fromkeys(found.notes)))
+
+
+def _with_names_of_their_own(
+    prod: tuple[ProposedService, ...], dev: tuple[ProposedService, ...]
+) -> tuple[ProposedService, ...]:
+    """Return the services of prod; one that needs another table of devstack.toml than dev's is renamed."""
+    tables = {one.name: one.toml() for one in dev}
+    return tuple(
+        replace(one, name=f"{one.name}-prod") if tables.get(one.name, one.toml()) != one.toml() else one
+        for one in prod
+    )
 
 
 def _beside_a_procfile(project: str, found: Findings) -> Findings:
@@ -73,7 +89,9 @@ def _beside_a_procfile(project: str, found: Findings) -> Findings:
 
 def _from_compose(project: str) -> Findings:
     """Return the services of a compose file that run from an image: databases, queues and the like."""
-    name, services = read_compose_file(project)
+    file = read_env_file(os.path.join(project, ".env"), ".env")
+    variables = {entry.name: entry.value or "" for entry in file.entries} if file else {}
+    name, services = read_compose_file(project, variables)
     dev = tuple(
         ProposedService(
             re.sub(r"[^A-Za-z0-9_-]", "-", service.name),

@@ -32,6 +32,15 @@ NAMED_BY_TABLE = (
     ("trading", ("trading", "ws", "websocket", "socket", "sockets")),
 )
 _RUNS_VITE = re.compile(r"(^|[\s/])vite(\s+(dev|serve)\b|\s+-|\s*$)")
+# A script that reads the Procfile cannot be a line of it: it would start itself.
+_READS_PROCFILE = re.compile(r"^(npx\s+)?(devstack|foreman|nf|honcho|overmind|hivemind|goreman)\s")
+# `next dev` and its like; `react-scripts start` has no option and reads the variable.
+_TAKES_PORT = re.compile(
+    r"^(next (dev|start)|(astro|nuxt) (dev|preview)|react-router dev|(ng|vue-cli-service) serve)\b"
+)
+_READS_PORT = re.compile(r"^react-scripts start\b")
+_PORT_OPTION = re.compile(r"\s(?:--port|-p)[\s=](\d{2,5})\b")
+_SERVERS = ("express", "fastify", "koa", "hono", "@nestjs/core", "@hapi/hapi", "ws", "socket.io")
 _SHELL = re.compile(r"[&|;<>$`\"'()*=]")
 _SOURCES = (".ts", ".tsx", ".mts", ".js", ".mjs", ".cjs", ".jsx")
 _SKIPPED = frozenset({"node_modules", "dist", "build", ".git", "coverage", ".next", ".venv"})
@@ -82,7 +91,11 @@ class _Reader:
         package = read_package_json(folder, self.project)
         if package is None:
             return Findings()
+        plain = {name: text for name, text in package.scripts.items() if not _READS_PROCFILE.match(text)}
+        package = replace(package, scripts=plain)
         scripts = [_Script(package, package.scripts[name], name) for name in _dev_scripts(package)]
+        if not scripts and "vite" in package.dependencies:
+            scripts = [_Script(package, "vite")]
         dev = tuple(service for script in scripts for service in self._services(script))
         prod, notes = self._prod(package)
         return Findings(dev, prod, notes)
@@ -130,9 +143,12 @@ class _Reader:
         where = f"{cwd}/package.json" if cwd else "package.json"
         source = f"{where}: {script.name}: {script.text}" if script.name else f"{where}: {script.text}"
         if _RUNS_VITE.search(script.text):
-            service = _vite_service(script)
+            service = _vite_service(script, self.project)
         else:
-            service = ProposedService(_name(script, cwd), _command(script), "")
+            command, ports = _with_port(script.text, _command(script, self.project))
+            service = ProposedService(_name(script, cwd), command, "", ports)
+            if service.name == "web" and ports is None and "$PORT" not in command and _serves(package):
+                service = replace(service, ports=(ProposedPort(5000, "PORT"),))
             if service.name == "trading" and not _mentions(package.folder, "/api/ws"):
                 service = replace(service, name="socket", ports=(ProposedPort(3001, "WS_PORT", "tcp"),))
         return replace(service, source=source.replace("\n", " "), cwd=cwd)
@@ -144,12 +160,21 @@ class _Reader:
         for script in ("start:prod", "start"):
             if script in package.scripts:
                 text = package.scripts[script]
-                command = _command(_Script(package, text, script))
-                return (ProposedService(name, command, f"package.json: {script}: {text}"),), notes
+                command, ports = _with_port(text, _command(_Script(package, text, script), self.project))
+                if ports is None and name == "web" and "$PORT" not in command and _serves(package):
+                    ports = (ProposedPort(5000, "PORT"),)
+                return (ProposedService(name, command, f"package.json: {script}: {text}", ports),), notes
         if "vite" in package.dependencies:
-            command = "node_modules/.bin/vite preview --port $PORT --strictPort"
+            place = _bin_folder(package.folder, self.project, "vite")
+            vite = f"{place}/vite" if place else "yarn vite"
+            command = f"{vite} preview --port $PORT --strictPort"
             return (ProposedService("web", command, "package.json: vite serves what it has built"),), notes
         return (), ()
+
+
+def _serves(package: PackageJson) -> bool:
+    """Say whether the package is a server: one that reads PORT, as every platform has it."""
+    return any(name in package.dependencies for name in _SERVERS)
 
 
 def _dev_scripts(package: PackageJson) -> list[str]:
@@ -170,10 +195,25 @@ def _fits(name: str, pattern: str) -> bool:
     return re.fullmatch(re.escape(pattern).replace(r"\*", ".*"), name) is not None
 
 
-def _vite_service(script: _Script) -> ProposedService:
+def _with_port(text: str, command: str) -> tuple[str, tuple[ProposedPort, ...] | None]:
+    """Return the command so that it listens where devstack looks, and the claims that this takes.
+
+    `text` is what the script says. A port that stands there stays; a known tool is handed $PORT.
+    """
+    if (given := _PORT_OPTION.search(text)) is not None:
+        return command, (ProposedPort(int(given[1])),)
+    if _READS_PORT.search(text):
+        return command, (ProposedPort(3000, "PORT"),)
+    if _TAKES_PORT.search(text) and "--port" not in text and "-p " not in text:
+        end = " -- " if command.startswith(("npm run ", "bun run ")) else " "
+        return f"{command}{end}--port $PORT", None
+    return command, None
+
+
+def _vite_service(script: _Script, project: str) -> ProposedService:
     """Return the service that runs Vite, and its claims as far as the port table has others."""
     config = _vite_config(script.package.folder, script.text)
-    command = _command(script)
+    command = _command(script, project)
     port = config.get("server", "port") if config else None
     computed = port is not None and not port.is_known
     number = port.value if port is not None and isinstance(port.value, int) else None
@@ -221,7 +261,7 @@ def _name(script: _Script, cwd: str) -> str:
     return "-".join(dict.fromkeys(words)) or "web"
 
 
-def _command(script: _Script) -> str:
+def _command(script: _Script, project: str) -> str:
     """Return the command behind a script where it is simple, else the package manager's `run SCRIPT`.
 
     Without npm in between a service gets its signals itself, starts sooner and ends without npm's words.
@@ -231,12 +271,40 @@ def _command(script: _Script) -> str:
     if not _SHELL.search(text) and f"pre{script.name}" not in script.package.scripts:
         if first == "node":
             return text
-        if first in LOCAL_TOOLS:
-            return f"node_modules/.bin/{text}"
+        place = _bin_folder(folder, project, first) if first in LOCAL_TOOLS else None
+        if place is not None:
+            return f"{place}/{text}"
     if not script.name:
         return text if first not in LOCAL_TOOLS else f"npx {text}"
-    found = (runner for lock, runner in LOCKFILES if os.path.exists(os.path.join(folder, lock)))
-    return f"{next(found, 'npm')} run {script.name}"
+    return f"{_runner(folder, project)} run {script.name}"
+
+
+def _runner(folder: str, project: str) -> str:
+    """Return the package manager whose lockfile is in the folder, or in the project's for a workspace."""
+    for place in dict.fromkeys((folder, project)):
+        for lock, runner in LOCKFILES:
+            if os.path.exists(os.path.join(place, lock)):
+                return runner
+    return "npm"
+
+
+def _bin_folder(folder: str, project: str, tool: str) -> str | None:
+    """Return the folder with a package's tool, seen from `folder`; None where only the runner finds it.
+
+    What is not installed yet will be in the package's own node_modules, but for a workspace's, which may be
+    installed above, and for Yarn's Plug'n'Play, which has none.
+    """
+    places = list(dict.fromkeys((folder, project)))
+    for place in places:
+        if os.path.exists(os.path.join(place, "node_modules", ".bin", tool)):
+            return os.path.relpath(os.path.join(place, "node_modules", ".bin"), folder).replace(os.sep, "/")
+    if any(os.path.exists(os.path.join(place, ".pnp.cjs")) for place in places):
+        return None
+    is_workspace = folder != project and (
+        os.path.exists(os.path.join(project, "pnpm-workspace.yaml"))
+        or bool((above := read_package_json(project)) and above.has_workspaces)
+    )
+    return None if is_workspace else "node_modules/.bin"
 
 
 def _mentions(project: str, text: str) -> bool:

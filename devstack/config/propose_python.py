@@ -6,6 +6,7 @@ import os
 import re
 import tomllib
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from devstack.config.files import read_text
@@ -21,42 +22,82 @@ _SKIPPED = frozenset(
     {"node_modules", ".venv", "venv", ".git", "tests", "test", "build", "dist", "site-packages"}
 )
 DEEPEST = 3
+_TOOLS = (("uv.lock", "uv"), ("poetry.lock", "poetry"), ("pdm.lock", "pdm"), ("Pipfile.lock", "pipenv"))
+_SETTINGS = re.compile(r"DJANGO_SETTINGS_MODULE['\"],\s*['\"]([\w.]+)")
 
 
 def propose_from_python(project: str) -> Findings:
-    """Return the web application of a Python project as a service, in dev and in prod."""
-    packages = _dependencies(project)
-    if os.path.isfile(os.path.join(project, "manage.py")):
-        return _django(packages)
-    found = _application(project) if packages else None
+    """Return the web application of a Python project as a service, in dev and in prod.
+
+    Without one in the project's own folder, those of its immediate folders are taken.
+    """
+    found = _in_folder(project, project)
+    if found.dev:
+        return found
+    for name in sorted(os.listdir(project)):
+        folder = os.path.join(project, name)
+        if os.path.isdir(folder) and name not in _SKIPPED and not name.startswith("."):
+            below = _in_folder(folder, project)
+            found += Findings(
+                tuple(replace(one, cwd=name, source=f"{name}/{one.source}") for one in below.dev),
+                tuple(replace(one, cwd=name, source=f"{name}/{one.source}") for one in below.prod),
+                below.notes,
+            )
+    return found
+
+
+def _in_folder(folder: str, project: str) -> Findings:
+    packages = _dependencies(folder)
+    python = _python(folder, project)
+    if os.path.isfile(os.path.join(folder, "manage.py")):
+        return _django(folder, packages, python)
+    found = _application(folder) if packages else None
     if found is None:
         return Findings()
     module, name, kind, path = found
+    source = f"{path}: {name} = {kind}(…)"
+    is_below_src = path.split(os.sep)[0] == "src"
     if kind in ("Flask", "factory"):
         target = module if name in ("app", "application", "create_app") else f"{module}:{name}"
-        dev = f"python -m flask --app {target} run --host 127.0.0.1 --port $PORT --debug"
+        place = f"src/{target.replace('.', '/')}" if is_below_src else target
+        dev = f"{python} -m flask --app {place} run --host 127.0.0.1 --port $PORT --debug"
         call = f"'{module}:create_app()'" if kind == "factory" else f"{module}:{name}"
-        prod = f"python -m gunicorn {call} --bind 127.0.0.1:$PORT"
+        inside = " --pythonpath src" if is_below_src else ""
+        prod = f"{python} -m gunicorn {call} --bind 127.0.0.1:$PORT{inside}"
         with_server = "gunicorn" in packages
     else:
-        dev = f"python -m uvicorn {module}:{name} --host 127.0.0.1 --port $PORT --reload"
-        prod = dev.removesuffix(" --reload")
+        inside = " --app-dir src" if is_below_src else ""
+        prod = f"{python} -m uvicorn {module}:{name} --host 127.0.0.1 --port $PORT{inside}"
+        dev = f"{prod} --reload"
         with_server = True
-    source = f"{path}: {name} = {kind}(…)"
     return Findings(
         (ProposedService("api", dev, source),),
         (ProposedService("web", prod, source),) if with_server else (),
     )
 
 
-def _django(packages: frozenset[str]) -> Findings:
-    dev = ProposedService("web", "python manage.py runserver 127.0.0.1:$PORT", "manage.py")
-    if "gunicorn" not in packages:
+def _python(folder: str, project: str) -> str:
+    """Return how this project runs its Python: its own environment, its tool, else the one on the PATH."""
+    for place in dict.fromkeys((folder, project)):
+        for name in (".venv", "venv"):
+            if os.path.isfile(os.path.join(place, name, "bin", "python")):
+                return os.path.join(os.path.relpath(place, folder), name, "bin", "python").removeprefix("./")
+        for lock, tool in _TOOLS:
+            if os.path.isfile(os.path.join(place, lock)):
+                return f"{tool} run python"
+    return "python3"
+
+
+def _django(folder: str, packages: frozenset[str], python: str) -> Findings:
+    dev = ProposedService("web", f"{python} manage.py runserver 127.0.0.1:$PORT", "manage.py")
+    settings = _SETTINGS.search(read_text(os.path.join(folder, "manage.py"), "manage.py") or "")
+    if "gunicorn" not in packages or settings is None:
         return Findings(
             (dev,), (), ("production: add gunicorn or another server for Django to Procfile.prod",)
         )
-    prod = ProposedService("web", "python -m gunicorn --bind 127.0.0.1:$PORT wsgi", "manage.py, gunicorn")
-    return Findings((dev,), (prod,), ("production: name your project's wsgi module in Procfile.prod",))
+    module = f"{settings[1].partition('.')[0]}.wsgi"
+    command = f"{python} -m gunicorn {module} --bind 127.0.0.1:$PORT"
+    return Findings((dev,), (ProposedService("web", command, "manage.py, gunicorn"),))
 
 
 def _dependencies(project: str) -> frozenset[str]:
@@ -74,6 +115,7 @@ def _from_pyproject(project: str) -> Iterator[str]:
         raise ConfigError(f"is not TOML: {error}", source="pyproject.toml") from None
     table = _table(data, "project")
     listed = [table.get("dependencies"), *_table(table, "optional-dependencies").values()]
+    listed += _table(data, "dependency-groups").values()
     listed.append([*_table(_table(_table(data, "tool"), "poetry"), "dependencies")])
     packages = (text for texts in listed if isinstance(texts, list) for text in texts)
     yield from _names(text for text in packages if isinstance(text, str))

@@ -156,7 +156,9 @@ def test_fastapi_is_found_with_its_module(tmp_path: Path) -> None:
     (tmp_path / "src" / "shop").mkdir(parents=True)
     (tmp_path / "src" / "shop" / "main.py").write_text("application = FastAPI(title='x')\n")
     [line] = lines(tmp_path)
-    assert line == "api: python -m uvicorn shop.main:application --host 127.0.0.1 --port $PORT --reload"
+    assert line == (
+        "api: python3 -m uvicorn shop.main:application --host 127.0.0.1 --port $PORT --app-dir src --reload"
+    )
     assert ports(written(tmp_path)) == {"api": [5000]}
 
 
@@ -183,11 +185,122 @@ def test_flask_and_django_are_known(tmp_path: Path) -> None:
     (tmp_path / "requirements.txt").write_text("Flask==3.0\ngunicorn\n")
     (tmp_path / "app.py").write_text("app = Flask(__name__)\n")
     assert lines(tmp_path) == [
-        "api: python -m flask --app app run --host 127.0.0.1 --port $PORT --debug",
+        "api: python3 -m flask --app app run --host 127.0.0.1 --port $PORT --debug",
     ]
-    assert lines(tmp_path, "Procfile.prod") == ["web: python -m gunicorn app:app --bind 127.0.0.1:$PORT"]
-    (tmp_path / "manage.py").touch()
-    assert lines(tmp_path) == ["web: python manage.py runserver 127.0.0.1:$PORT"]
+    assert lines(tmp_path, "Procfile.prod") == ["web: python3 -m gunicorn app:app --bind 127.0.0.1:$PORT"]
+    (tmp_path / "manage.py").write_text(
+        'os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mysite.settings.dev")\n'
+    )
+    assert lines(tmp_path) == ["web: python3 manage.py runserver 127.0.0.1:$PORT"]
+    assert lines(tmp_path, "Procfile.prod") == ["web: python3 -m gunicorn mysite.wsgi --bind 127.0.0.1:$PORT"]
+
+
+@pytest.mark.parametrize(
+    ("there", "python"),
+    [
+        (".venv/bin/python", ".venv/bin/python"),
+        ("uv.lock", "uv run python"),
+        ("poetry.lock", "poetry run python"),
+        ("README", "python3"),
+    ],
+)
+def test_the_projects_own_python_is_taken(tmp_path: Path, there: str, python: str) -> None:
+    (tmp_path / "requirements.txt").write_text("fastapi\n")
+    (tmp_path / "main.py").write_text("app = FastAPI()\n")
+    (tmp_path / there).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / there).touch()
+    assert lines(tmp_path)[0].startswith(f"api: {python} -m uvicorn main:app ")
+
+
+def test_a_python_backend_beside_a_node_frontend_is_found(tmp_path: Path) -> None:
+    package(tmp_path / "frontend", {"dev": "vite"}, vite="^8")
+    (tmp_path / "backend" / "app").mkdir(parents=True)
+    (tmp_path / "backend" / "requirements.txt").write_text("fastapi\nuvicorn[standard]\n")
+    (tmp_path / "backend" / "app" / "main.py").write_text("app = FastAPI()\n")
+    stack = written(tmp_path)
+    assert ports(stack) == {"frontend": [5173], "api": [5000]}
+    assert {service.name: Path(service.cwd).name for service in stack.services} == {
+        "frontend": "frontend",
+        "api": "backend",
+    }
+    assert "uvicorn app.main:app" in stack.services[1].command
+
+
+def test_a_backend_that_a_script_starts_is_not_proposed_twice(tmp_path: Path) -> None:
+    package(tmp_path, {"dev": "concurrently 'vite' 'uvicorn main:app --port 8000'"}, vite="^8")
+    (tmp_path / "requirements.txt").write_text("fastapi\n")
+    (tmp_path / "main.py").write_text("app = FastAPI()\n")
+    assert len(lines(tmp_path)) == 2
+
+
+@pytest.mark.parametrize(
+    ("scripts", "dependency", "line", "port"),
+    [
+        ({"dev": "next dev"}, "next", "web: node_modules/.bin/next dev --port $PORT", 5000),
+        ({"dev": "next dev -p 3010"}, "next", "web: node_modules/.bin/next dev -p 3010", 3010),
+        ({"dev": "astro dev"}, "astro", "web: node_modules/.bin/astro dev --port $PORT", 5000),
+        ({"start": "react-scripts start"}, "x", "web: node_modules/.bin/react-scripts start", 3000),
+        ({"dev": "node --watch a.js"}, "express", "api: node --watch a.js", 5000),
+        ({"dev": "bun run --hot a.ts"}, "hono", "web: npm run dev", 5000),
+        ({"start:dev": "nest start --watch"}, "x", "api: node_modules/.bin/nest start --watch", 5000),
+    ],
+)
+def test_a_server_listens_where_devstack_looks(
+    tmp_path: Path, scripts: dict[str, str], dependency: str, line: str, port: int
+) -> None:
+    package(tmp_path, scripts, **{dependency: "*"})
+    assert lines(tmp_path) == [line]
+    [[found]] = ports(written(tmp_path)).values()
+    assert found == port
+
+
+def test_prod_is_claimed_where_a_server_runs_there(tmp_path: Path) -> None:
+    package(tmp_path, {"dev": "nodemon a.js", "start": "node a.js"}, express="^5")
+    assert ports(written(tmp_path)) == {"api": [5000]}
+    assert ports(written(tmp_path, "prod")) == {"web": [5000]}
+
+
+def test_one_name_with_other_ports_in_prod_becomes_another_name(tmp_path: Path) -> None:
+    package(tmp_path, {"dev": "next dev -p 3010", "start": "next start -p 4010"}, next="^15")
+    assert ports(written(tmp_path)) == {"web": [3010]}
+    assert ports(written(tmp_path, "prod")) == {"web-prod": [4010]}
+
+
+def test_two_services_that_read_port_get_numbers_of_their_own_even_with_the_example(tmp_path: Path) -> None:
+    package(tmp_path / "site", {"dev": "next dev"}, next="^15")
+    package(tmp_path / "server", {"dev": "nodemon a.js"}, express="^5")
+    written(tmp_path)
+    if (tmp_path / ".env.example").exists():
+        shutil.copy(tmp_path / ".env.example", tmp_path / ".env")
+    stack = load_stack(StackOptions(str(tmp_path), {}, mode="dev")).stack
+    numbers = [port for own in ports(stack).values() for port in own]
+    assert len(numbers) == len(set(numbers)) == 2
+
+
+def test_a_workspaces_tools_are_found_where_they_are_installed(tmp_path: Path) -> None:
+    package(tmp_path / "client", {"dev": "vite"}, vite="^8")
+    (tmp_path / "package.json").write_text('{"workspaces": ["client"]}')
+    assert lines(tmp_path) == ["frontend: npm run dev -- --port $FRONTEND_PORT --strictPort"]
+    (tmp_path / "node_modules" / ".bin").mkdir(parents=True)
+    (tmp_path / "node_modules" / ".bin" / "vite").touch()
+    assert lines(tmp_path) == ["frontend: ../node_modules/.bin/vite --port $FRONTEND_PORT --strictPort"]
+
+
+def test_a_script_that_starts_the_stack_is_no_service_of_it(tmp_path: Path) -> None:
+    scripts = {"dev": "devstack up", "start": "npx foreman start", "api": "node api.js"}
+    package(tmp_path, scripts, vite="^8")
+    assert lines(tmp_path) == ["frontend: node_modules/.bin/vite --port $FRONTEND_PORT --strictPort"]
+    assert lines(tmp_path, "Procfile.prod") == [
+        "web: node_modules/.bin/vite preview --port $PORT --strictPort"
+    ]
+
+
+def test_yarns_plug_n_play_has_no_folder_of_tools(tmp_path: Path) -> None:
+    package(tmp_path, {"dev": "vite"}, vite="^8")
+    (tmp_path / "yarn.lock").touch()
+    (tmp_path / ".pnp.cjs").touch()
+    assert lines(tmp_path) == ["frontend: yarn run dev --port $FRONTEND_PORT --strictPort"]
+    assert lines(tmp_path, "Procfile.prod") == ["web: yarn vite preview --port $PORT --strictPort"]
 
 
 def test_a_platforms_procfile_is_production_without_its_release(tmp_path: Path) -> None:
@@ -216,6 +329,28 @@ def test_a_database_of_compose_is_a_service_with_its_port(tmp_path: Path) -> Non
     )
     assert ports(written(tmp_path))["db"] == [5433, 6000]
     assert any("builds web" in note for note in propose(str(tmp_path)).notes)
+
+
+@pytest.mark.parametrize(
+    ("entry", "expected"),
+    [
+        ("    ports: ['6379:6379', \"127.0.0.1:8025:8025\"]", [6379, 8025]),
+        ("    ports:\n    - 8000:80", [8000]),
+        ("    ports:\n      - '9092-9094:9092-9094'", [9092, 9093, 9094]),
+        ("    ports:\n      - '[::1]:6001:6001/tcp'\n      - '53:53/udp'\n      - '3000'", [6001]),
+        ("    ports:\n      - ${DB_PORT}:5432\n      - '${UI_PORT-8081}:80'", [5444, 8081]),
+        (
+            "    ports:\n      - target: 5432\n        published: '5433'\n        protocol: tcp\n"
+            "      - name: dns\n        published: 53\n        target: 53\n        protocol: udp\n"
+            "      - published: 7777\n        target: 80\n    environment:\n      - A=1",
+            [5433, 7777],
+        ),
+    ],
+)
+def test_every_way_to_publish_a_port_is_read(tmp_path: Path, entry: str, expected: list[int]) -> None:
+    (tmp_path / ".env").write_text("DB_PORT=5444\n")
+    (tmp_path / "compose.yaml").write_text(f"services:\n  db:\n    image: postgres\n{entry}\n")
+    assert ports(written(tmp_path)) == {"db": expected}
 
 
 def test_secrets_of_env_do_not_reach_the_example(tmp_path: Path) -> None:
