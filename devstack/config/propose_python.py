@@ -81,7 +81,7 @@ def _python(folder: str, project: str) -> str:
     for place in dict.fromkeys((folder, project)):
         for name in (".venv", "venv"):
             if os.path.isfile(os.path.join(place, name, "bin", "python")):
-                return os.path.join(os.path.relpath(place, folder), name, "bin", "python").removeprefix("./")
+                return f"{'' if place == folder else '../'}{name}/bin/python"
         for lock, tool in _TOOLS:
             if os.path.isfile(os.path.join(place, lock)):
                 return f"{tool} run python"

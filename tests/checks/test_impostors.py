@@ -10,6 +10,7 @@ import pytest
 from devstack.checks.impostors import check_claims, find_impostors
 from devstack.core.findings import Level
 from tests.checks.vite import VITE, write_project
+from tests.commands import needs_setsid
 from tests.node_project import free_run, hand_made_stack, page_claim, trading_claim, until
 
 LISTEN = """
@@ -92,6 +93,7 @@ def test_a_sibling_on_anothers_port_is_named(tmp_path: Path) -> None:
     assert finding.what.startswith(f"frontend listens on {port + 1}, which trading claims")
 
 
+@needs_setsid
 def test_a_grandchild_listens_for_its_service(tmp_path: Path) -> None:
     port = free_run(1)
     with hand_made_stack(tmp_path, [page_claim(port)]) as stack:

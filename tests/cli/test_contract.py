@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.running import clean_environment, devstack, start_devstack, until
+from tests.commands import needs_setsid
 from tests.node_project import answers, free_run
 from tests.stack import is_free
 
@@ -180,6 +181,7 @@ def test_a_stack_that_keeps_its_claims_comes_up_without_a_word(project: Project,
     assert "warning:" not in output
 
 
+@needs_setsid
 @BOTH
 def test_a_child_that_left_its_group_listens_for_its_service(project: Project, up: tuple[str, ...]) -> None:
     listen = project.run("listen.py", f"@{project.page}").removeprefix("exec ")

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import psutil
 import pytest
 
 from tests.chromium import open_page
@@ -61,14 +62,13 @@ class Project:
 
     def processes(self) -> list[str]:
         """Return the command lines of all processes that work in the project's folder."""
-        found = []
-        for pid in filter(str.isdigit, os.listdir("/proc")):
-            try:
-                if Path(os.readlink(f"/proc/{pid}/cwd")).is_relative_to(self.folder):
-                    found.append(Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode())
-            except OSError:
-                continue
-        return [command for command in found if command]
+        here = self.folder.resolve()
+        commands = [
+            " ".join(process.info["cmdline"] or ())
+            for process in psutil.process_iter(["cwd", "cmdline"])
+            if Path(process.info["cwd"] or "/").is_relative_to(here)
+        ]
+        return [command for command in commands if command]
 
 
 def clean_environment() -> dict[str, str]:
@@ -171,7 +171,6 @@ def test_the_built_page_runs_in_one_process_on_one_port(project: Project) -> Non
     assert project.processes() == []
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc")
 def test_nothing_survives_a_killed_supervisor(project: Project) -> None:
     ports = project.up()
     record = json.loads((project.folder / ".devstack" / "record.json").read_text())

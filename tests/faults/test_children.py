@@ -6,6 +6,7 @@ import os
 import signal
 import time
 
+import psutil
 import pytest
 
 from devstack.supervisor.guardian import GRACE
@@ -145,11 +146,6 @@ def test_a_stopped_process_is_ended_too(project: Project) -> None:
     record = project.up_detached()
     (service,) = record.processes
     os.kill(service.pid, signal.SIGSTOP)
-    until(lambda: "T" in stat_of(service.pid), "it to be stopped")
+    until(lambda: psutil.Process(service.pid).status() == psutil.STATUS_STOPPED, "it to be stopped")
     assert project.run("down").returncode == 0
     project.assert_nothing_is_left()
-
-
-def stat_of(pid: int) -> str:
-    with open(f"/proc/{pid}/stat") as file:
-        return file.read().rpartition(")")[2].split()[0]

@@ -70,6 +70,7 @@ def test_the_lock_dies_with_its_process(project: Project) -> None:
     project.assert_nothing_is_left()
 
 
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks into /proc")
 def test_a_service_does_not_hold_the_lock_or_anything_else_of_ours(project: Project) -> None:
     project.stack({"one": "ls -l /proc/self/fd; echo up; exec sleep 1000"})
     project.up_detached()

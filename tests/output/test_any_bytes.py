@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.commands import needs_setsid
 from tests.output.screens import Start, logged, until_file, writer
 from tests.stack import Project, until
 
@@ -95,6 +96,7 @@ def test_what_a_grandchild_writes_after_the_exit_is_shown_and_logged(
     assert logged(project, "a") == b"parent\nchild\n"
 
 
+@needs_setsid
 def test_a_grandchild_that_floods_after_the_exit_holds_nobody_up(
     project: Project, up: Start, tmp_path: Path
 ) -> None:
@@ -110,6 +112,7 @@ def test_a_grandchild_that_floods_after_the_exit_holds_nobody_up(
     assert is_whole
 
 
+@needs_setsid
 def test_the_old_process_and_the_new_one_of_a_service_never_share_a_line(
     project: Project, up: Start, tmp_path: Path
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -17,6 +18,7 @@ from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from devstack.supervisor.control_server import LONGEST_QUEUE, LONGEST_REQUEST, MOST_REQUESTS
@@ -32,12 +34,9 @@ class Peer:
 
     def __init__(self, project: Project) -> None:
         self.socket = socket.socket(socket.AF_UNIX)
-        # By its folder's descriptor: a test's path may be longer than a socket's may.
-        folder = os.open(project.folder / ".devstack", os.O_RDONLY)
-        try:
-            self.socket.connect(f"/proc/self/fd/{folder}/control.sock")
-        finally:
-            os.close(folder)
+        # From its folder: a test's path may be longer than a socket's may.
+        with contextlib.chdir(project.folder / ".devstack"):
+            self.socket.connect("control.sock")
         self.socket.settimeout(TIMEOUT)
         self.rest = b""
         self.events: list[dict[str, Any]] = []
@@ -356,7 +355,7 @@ class TestEndurance:
 
     def test_garbage_in_bulk_changes_nothing(self, stack: Project) -> None:
         supervisor = stack.record().supervisor.pid
-        files = len(os.listdir(f"/proc/{supervisor}/fd"))
+        files = psutil.Process(supervisor).num_fds()
         for _ in range(20):
             with peers(stack) as (peer,):
                 peer.socket.setblocking(False)
@@ -366,7 +365,7 @@ class TestEndurance:
                     except (BlockingIOError, BrokenPipeError, ConnectionResetError):
                         break
         assert stack.status()["one"]["state"] == "ready"
-        until(lambda: len(os.listdir(f"/proc/{supervisor}/fd")) <= files, "the connections to be closed")
+        until(lambda: psutil.Process(supervisor).num_fds() <= files, "the connections to be closed")
 
 
 def has_hung_up(connection: socket.socket) -> bool:
@@ -376,8 +375,8 @@ def has_hung_up(connection: socket.socket) -> bool:
 
 
 def memory_of(pid: int) -> int:
-    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE")
+    resident: int = psutil.Process(pid).memory_info().rss
+    return resident
 
 
 class TestPrivacy:
