@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from devstack.core.service import Service
     from devstack.core.vite_config import ViteConfig
 
+_VITE = re.compile(r"(^|[\s/])vite(\.js)?(\s|$)")
 EXAMPLES = (".env.example", ".env.sample", ".env.template")
 
 
@@ -116,29 +118,42 @@ def _compare_readers(
         yield from compare_readings(values, read, "node --env-file")
 
 
-def _vite_service(loaded: LoadedStack) -> Service | None:
-    """Return the service that runs Vite: by its command, else the one that holds the frontend's claims."""
+def _vite_service(loaded: LoadedStack) -> tuple[Service | None, str]:
+    """Return the service that runs Vite and its command, seen through `npm run dev`; else `frontend`'s."""
     services = loaded.stack.services
-    by_command = next((one for one in services if "vite" in one.command), None)
-    return by_command or next((one for one in services if one.base == "frontend"), None)
+    for service in services:
+        command = _command_behind(service)
+        if _VITE.search(command):
+            return service, command
+    return next(((one, one.command) for one in services if one.base == "frontend"), (None, ""))
+
+
+def _command_behind(service: Service) -> str:
+    """Return what a service runs: of a call of a package.json script, the script."""
+    from devstack.config.node_commands import called_script
+    from devstack.config.package_json import read_package_json
+
+    called = called_script(service.command)
+    package = read_package_json(service.cwd) if called and not called.folder else None
+    return package.scripts.get(called.script, service.command) if package and called else service.command
 
 
 def _vite_config(loaded: LoadedStack) -> ViteConfig | None:
     from devstack.checks.vite_config import find_vite_config
 
-    service = _vite_service(loaded)
-    return find_vite_config(service.cwd, service.command) if service else None
+    service, command = _vite_service(loaded)
+    return find_vite_config(service.cwd, command) if service else None
 
 
 def _examine_vite(loaded: LoadedStack, *, is_running: bool) -> Iterator[Finding]:
     from devstack.checks.vite_config import check_vite_config
     from devstack.checks.vite_version import check_vite_version, installed_version
 
-    service, config = _vite_service(loaded), _vite_config(loaded)
+    (service, command), config = _vite_service(loaded), _vite_config(loaded)
     if service is None or config is None:
         return
     sources = {name: one.location for name, one in loaded.environment.variables.items()}
-    yield from check_vite_config(config, loaded.stack.claims, service.command, sources)
+    yield from check_vite_config(config, loaded.stack.claims, command, sources)
     version = installed_version(service.cwd)
     if version is not None and not is_running:
         yield check_vite_version(version, service=service.name)

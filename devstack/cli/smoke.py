@@ -49,6 +49,8 @@ def smoke(
     version: VersionOption = False,
 ) -> None:
     """For CI: start, use every claim, stop, prove that all is gone."""
+    from datetime import UTC, datetime
+
     from devstack.cli.smoke_parity import ParityRun
     from devstack.cli.smoke_run import SmokeRun
     from devstack.console.check_results import show_results
@@ -60,6 +62,7 @@ def smoke(
     plain = globals_of(ctx).no_color
     kind = ParityRun if parity else SmokeRun
     run = kind(options, timeout=timeout, ports=ports, no_color=plain)
+    began = datetime.now(UTC).isoformat(timespec="seconds")
     try:
         code = run.run()
     finally:
@@ -68,7 +71,7 @@ def smoke(
                 show_results(run.results, no_color=plain)
                 if run.first_cause:
                     show_first_cause(run.first_cause)
-            _write_evidence(run, junit)
+            _write_evidence(run, junit, began)
     raise typer.Exit(code)
 
 
@@ -90,12 +93,12 @@ def _nothing_obeyed() -> Iterator[None]:
         sys.stdout.write(f"::{token}::\n")
 
 
-def _write_evidence(run: SmokeRun | ParityRun, junit: str | None) -> None:
+def _write_evidence(run: SmokeRun | ParityRun, junit: str | None, began: str) -> None:
     """Write JUnit where it is asked for, and what GitHub Actions reads where that runs us."""
     if junit is not None:
         from devstack.checks.junit import junit_xml
 
-        _write(junit, junit_xml(run.name, run.results, output=run.first_cause), mode="w")
+        _write(junit, junit_xml(run.name, run.results, timestamp=began, output=run.first_cause), mode="w")
     if _is_in_actions():
         from devstack.checks.annotations import step_summary, workflow_commands
 

@@ -140,6 +140,22 @@ def test_the_vite_that_a_package_asks_for_is_judged_by_its_files(project: Projec
     assert "sets no server.port" in of(answer, "vite-config")[0]["what"]
 
 
+def test_a_vite_behind_a_script_is_found_and_its_env_line_named(project: Project) -> None:
+    vite = project.folder / "node_modules" / "vite"
+    vite.mkdir(parents=True)
+    (vite / "package.json").write_text('{"version": "8.3.8"}')
+    project.write("package.json", '{"scripts": {"dev": "vite --config client.config.ts"}}')
+    project.write("client.config.ts", "export default { server: { port: 3000, strictPort: true } }")
+    project.write("Procfile", "api: node vite-server.js\nfrontend: npm run dev\n")
+    project.write(".env", "PORT=5000\nFRONTEND_PORT=3100\n")
+    _, answer = project.doctor()
+    assert [one["service"] for one in of(answer, "vite-version", "ok")] == ["frontend"]
+    assert (
+        "client.config.ts:1 has port 3000, and frontend claims 3100 (FRONTEND_PORT, .env:2)"
+        in of(answer, "vite-config")[0]["what"]
+    )
+
+
 def test_a_wrong_file_is_said_as_everywhere(project: Project) -> None:
     done = project.write(".env", "PORT=abc\n").call("doctor")
     assert done.returncode == 4

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -80,7 +81,11 @@ def test_parity_shows_where_the_modes_differ(project: Path) -> None:
     done = devstack(project, "smoke", "--parity", "--junit", "out.xml")
     assert done.returncode == 1
     assert "1 difference: body.who: dev 'developer', prod 'customer'" in done.stdout
-    cases = ET.parse(project / "out.xml").iter("testcase")  # noqa: S314 - our own file
+    root = ET.parse(project / "out.xml").getroot()  # noqa: S314 - our own file
+    suite = root.find("testsuite")
+    assert suite is not None
+    assert datetime.fromisoformat(suite.get("timestamp", "")).tzinfo is not None
+    cases = root.iter("testcase")
     assert [case.get("name") for case in cases if case.find("failure") is not None] == ["GET /"]
 
 
