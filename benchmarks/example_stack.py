@@ -38,7 +38,7 @@ PAUSE = 0.005
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One run. `left` are processes: 5 s after Ctrl-C has ended the tool, or 3 s after its kill -9."""
+    """One run. `left` are processes: when the stop is over or has been given up, and 3 s after kill -9."""
 
     tool: str
     ready_s: float

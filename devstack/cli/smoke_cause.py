@@ -71,7 +71,7 @@ def cause_of_failure(
 
 def _what(events: Sequence[Event], service: str | None) -> str:
     """Return how the service failed at the start, in a few words; nothing where it did not."""
-    from devstack.console.wording import exit_words
+    from devstack.console.wording import exit_words, place_lines
     from devstack.core.critical_path import impostor_of
     from devstack.core.events import ServiceChanged, StackStopping
     from devstack.core.service import ServiceState
@@ -86,5 +86,6 @@ def _what(events: Sequence[Event], service: str | None) -> str:
             for trouble in event.troubles:
                 if trouble.name == service:
                     answer = f": {trouble.answer}" if trouble.answer else ""
-                    return f"not ready within {round(event.seconds, 1):g} s{answer}"
+                    within = f"not ready within {round(event.seconds, 1):g} s{answer}"
+                    return "; ".join((within, *place_lines(trouble)))
     return ""

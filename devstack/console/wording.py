@@ -194,24 +194,7 @@ def _exits(troubles: Sequence[Trouble]) -> str:
 
 def trouble_lines(trouble: Trouble, seconds: float) -> list[str]:
     """Return what is known of a service that failed or was not ready in time, its last lines last."""
-    status = trouble.status
-    lines = [_trouble_head(trouble, seconds)]
-    if status.state is ServiceState.STARTING and status.restarts:
-        times = "once" if status.restarts == 1 else f"{status.restarts} times"
-        lines.append(f"  it had ended, and was started again, {times}")
-    missing = [port for port in trouble.ports if port not in trouble.listens_on]
-    if trouble.listens_on and missing:
-        found, wanted = (", ".join(map(str, ports)) for ports in (trouble.listens_on, missing))
-        lines.append(f"  it listens on {found}, not on {wanted}: does its command use the port's variable?")
-        if len(missing) < len(trouble.ports):
-            service = trouble.name.partition(".")[0]
-            lines.append(f"  if it needs no port {wanted}: [services.{service}] ports in devstack.toml")
-    elif trouble.ports and status.pid and not trouble.listens_on:
-        lines.append(f"  it runs (pid {status.pid}) and listens on no port at all")
-    if trouble.beyond:
-        places = " and ".join(trouble.beyond)
-        lines.append(f"  it listens on {places}, where no client of localhost reaches it: bind 127.0.0.1")
-    lines += [f"  port {port} is held by {who}" for port, who in trouble.held_by]
+    lines = [_trouble_head(trouble, seconds), *(f"  {line}" for line in place_lines(trouble))]
     if trouble.last_lines:
         lines += [
             f"  its last lines ({len(trouble.last_lines)}):",
@@ -220,6 +203,27 @@ def trouble_lines(trouble: Trouble, seconds: float) -> list[str]:
     else:
         lines.append("  it printed nothing")
     return lines
+
+
+def place_lines(trouble: Trouble) -> list[str]:
+    """Return where a service in trouble listens instead, and who has its ports."""
+    status, lines = trouble.status, []
+    if status.state is ServiceState.STARTING and status.restarts:
+        times = "once" if status.restarts == 1 else f"{status.restarts} times"
+        lines.append(f"it had ended, and was started again, {times}")
+    missing = [port for port in trouble.ports if port not in trouble.listens_on]
+    if trouble.listens_on and missing:
+        found, wanted = (", ".join(map(str, ports)) for ports in (trouble.listens_on, missing))
+        lines.append(f"it listens on {found}, not on {wanted}: does its command use the port's variable?")
+        if len(missing) < len(trouble.ports):
+            service = trouble.name.partition(".")[0]
+            lines.append(f"if it needs no port {wanted}: [services.{service}] ports in devstack.toml")
+    elif trouble.ports and status.pid and not trouble.listens_on:
+        lines.append(f"it runs (pid {status.pid}) and listens on no port at all")
+    if trouble.beyond:
+        places = " and ".join(trouble.beyond)
+        lines.append(f"it listens on {places}, where no client of localhost reaches it: bind 127.0.0.1")
+    return lines + [f"port {port} is held by {who}" for port, who in trouble.held_by]
 
 
 def _trouble_head(trouble: Trouble, seconds: float) -> str:

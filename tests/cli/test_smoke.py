@@ -175,6 +175,15 @@ def test_an_impostor_fails_the_smoke_run_and_is_its_first_cause(project: Path) -
     assert re.search(r"first cause: web: thief listens on \d+, which web claims", done.stdout)
 
 
+def test_who_listens_elsewhere_is_the_first_cause_with_where(project: Path) -> None:
+    elsewhere = free_port()
+    write(project, f"web: {serve('me').replace('$WEB_PORT', str(elsewhere))} # $WEB_PORT")
+    done = devstack(project, "smoke", "--timeout", "3")
+    cause = done.stdout[done.stdout.index("first cause: ") :]
+    assert re.match(r"first cause: web: not ready within \d+ s: ", cause)
+    assert f"; it listens on {elsewhere}, not on {_port(project)}: " in cause
+
+
 def test_a_crash_for_an_impostor_is_not_the_first_cause(project: Path) -> None:
     """The one who crashes only misses its port; the table shows who had it when that happened."""
     write(
