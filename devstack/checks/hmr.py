@@ -80,6 +80,9 @@ def _taken(
     else:
         what = f"{client.port}, where {claim.service}'s page looks for hot reload, is held by {who}"
         why = f"Vite logs one line, says ready and goes on without: {WHY_DEAD}"
+    if facts.claim_on(client.port) is None:
+        todo = f"give {claim.service} another hot-reload port, and claim it in devstack.toml: "
+        return what, why, f"{todo}then `devstack up` sees beforehand who has it"
     return what, why, "end that process and `devstack restart` the frontend, or `devstack up --ports auto`"
 
 

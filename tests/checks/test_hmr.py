@@ -86,6 +86,7 @@ def test_another_checkouts_vite_on_the_hot_reload_port_is_named(
     assert finding.what.startswith(f"{port + 1} is the hot-reload port of another Vite: vite (pid ")
     assert f"in {first})" in finding.what
     assert "HTTP 400" in finding.why
+    assert ("claim it in devstack.toml" in finding.what_to_do) is not is_claimed
 
 
 def test_a_switched_off_socket_is_named(tmp_path: Path, node_modules: Path) -> None:
