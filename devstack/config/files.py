@@ -58,3 +58,11 @@ def read_text(path: str, name: str) -> str | None:
 def whole_lines(text: str) -> str:
     r"""Return `text` with `\r\n` and lone `\r` as `\n`, as Python's text mode reads it."""
     return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def names_in(folder: str) -> list[str]:
+    """Return what a folder holds, sorted. ConfigError where it cannot be read."""
+    try:
+        return sorted(os.listdir(folder))
+    except OSError as error:
+        raise ConfigError(f"cannot be read: {error.strerror}", source=folder) from None

@@ -7,12 +7,11 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from devstack.config.files import read_text
+from devstack.config.files import names_in, read_text
 from devstack.config.node_commands import called_script, changed_folder, several_commands
 from devstack.config.package_json import PackageJson, read_package_json
 from devstack.config.proposal import Findings, ProposedPort, ProposedService
 from devstack.core.vite_config import NAMES, ViteConfig, config_option, parse_vite_config, root_argument
-from devstack.errors import ConfigError
 
 VITES_OWN_PORT = 5173
 DEEPEST = 6
@@ -57,18 +56,11 @@ def propose_from_node(project: str) -> Findings:
     if found.dev:
         return found
     below = Findings()
-    for name in _names_in(project):
+    for name in names_in(project):
         folder = os.path.join(project, name)
         if os.path.isdir(folder) and name not in _SKIPPED and not name.startswith("."):
             below += reader.findings(folder)
     return Findings(below.dev, found.prod, (*found.notes, *below.notes))
-
-
-def _names_in(folder: str) -> list[str]:
-    try:
-        return sorted(os.listdir(folder))
-    except OSError as error:
-        raise ConfigError(f"cannot be read: {error.strerror}", source=folder) from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from devstack.config.files import read_text
+from devstack.config.files import names_in, read_text
 from devstack.config.proposal import Findings, ProposedService
 from devstack.errors import ConfigError
 
@@ -34,7 +34,7 @@ def propose_from_python(project: str) -> Findings:
     found = _in_folder(project, project)
     if found.dev:
         return found
-    for name in sorted(os.listdir(project)):
+    for name in names_in(project):
         folder = os.path.join(project, name)
         if os.path.isdir(folder) and name not in _SKIPPED and not name.startswith("."):
             below = _in_folder(folder, project)
