@@ -233,7 +233,7 @@ def test_a_signal_while_it_asks_stops_the_stack_and_ends_the_run(
         )
         (project / "mute.py").write_text(mute)
         line = f'web: exec "{sys.executable}" -I mute.py $WEB_PORT'
-        write(project, line, line, settings='ready = { command = "true" }')
+        write(project, line, line, settings="ready = { tcp = true }")
         run = start_devstack(project, "smoke", *option)
         asked.settimeout(60)
         asked.accept()[0].close()
