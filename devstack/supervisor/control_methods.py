@@ -58,7 +58,7 @@ def _service(supervisor: Supervisor, name: str) -> dict[str, Any]:
     return {
         "name": name,
         "state": status.state.value,
-        "ready": status.state is ServiceState.READY,
+        "ready": status.state in UP_STATES,
         "pid": status.pid,
         "group": runner.group or None,
         "ports": [claim.port for claim in runner.service.claims],

@@ -71,7 +71,7 @@ def test_status_tells_scripts_what_the_contract_promises(inside: Path) -> None:
     assert (web["state"], web["ready"], web["exit_code"]) == ("ready", True, None)
     assert web["rss_bytes"] > 1_000_000
     assert web["uptime_s"] > 0
-    assert (once["state"], once["pid"], once["exit_code"]) == ("exited", None, 0)
+    assert (once["state"], once["ready"], once["pid"], once["exit_code"]) == ("exited", True, None, 0)
     assert once["rss_bytes"] is None
 
 
