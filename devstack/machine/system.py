@@ -162,6 +162,15 @@ def send_signal(process: ProcessId, number: int) -> bool:
         os.close(handle)
 
 
+def resume(process: ProcessId) -> None:
+    """Let `process` go on if somebody has stopped it (Ctrl-Z, SIGSTOP); one that runs takes no note of it.
+
+    Raises PermissionError when it now belongs to another user.
+    """
+    if (number := signal_number("CONT")) is not None:
+        send_signal(process, number)
+
+
 def _send_after_look(process: ProcessId, number: int) -> bool:
     if identify(process.pid) != process:
         return False

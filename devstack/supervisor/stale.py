@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import time
 from collections.abc import Callable
 
@@ -42,7 +41,7 @@ def end_guardian(guardian: ProcessId | None) -> None:
     """
     if guardian is None:
         return
-    system.send_signal(guardian, signal.SIGCONT)
+    system.resume(guardian)
     if not wait_until_gone(guardian):
         system.send_signal(guardian, system.KILL_SIGNAL)
         wait_until_gone(guardian)

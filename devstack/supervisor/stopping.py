@@ -70,6 +70,7 @@ def _stop_lost(project: str, grace: float | None, say: Say) -> StopOutcome | Non
     if supervisor is None:
         return None
     say(f"the run directory was removed; stopping its supervisor (pid {supervisor.pid}) by a signal")
+    system.resume(supervisor)
     system.send_signal(supervisor, signal.SIGTERM)
     if wait_until_gone(supervisor, (DEFAULT_GRACE if grace is None else grace) + GOODBYE):
         return StopOutcome("the stack")
@@ -84,7 +85,11 @@ def _lock(project: str) -> int | None:
 
 
 def stop_run(record: Record, grace: float | None, say: Say) -> StopOutcome:
-    """Have the living supervisor stop its stack; return when it and the guardian are gone."""
+    """Have the living supervisor stop its stack; return when it and the guardian are gone.
+
+    One that waits behind Ctrl-Z goes on, for the services are to end in their own way.
+    """
+    system.resume(record.supervisor)
     try:
         client = ControlClient(record)
     except ControlError as error:  # its socket is gone: it hears signals all the same

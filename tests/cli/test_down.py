@@ -8,8 +8,12 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
+from devstack.errors import ControlError
+from devstack.supervisor.control_client import ControlClient
+from devstack.supervisor.record import Record
 from tests.machine.strangers import quiet_port, stranger
 from tests.stack import DEADLINE, Project, child, project_in, until
 
@@ -106,10 +110,38 @@ def test_of_a_killed_supervisor_it_names_what_it_ended(project: Project) -> None
 def test_a_supervisor_that_is_stuck_is_ended_without_its_help(project: Project) -> None:
     project.stack({"one": child("calm"), "two": child("session")})
     record = project.up_detached()
-    os.kill(record.supervisor.pid, signal.SIGSTOP)
+    get_stuck(project, record)
     done = project.run("down", "--timeout", "0.5")
     assert done.returncode == 0, done.stderr
     assert "has not answered for 5 s; ending it without its help" in done.stdout
+    project.assert_nothing_is_left()
+
+
+def get_stuck(project: Project, record: Record) -> None:
+    """Return when the supervisor waits for ever: for a reader of what it believes to be its record."""
+    os.mkfifo(project.folder / ".devstack" / f"record.json.{record.supervisor.pid}.new")
+    assert record.processes
+    os.kill(record.processes[0].pid, signal.SIGKILL)
+    until(lambda: not answers(record), "the supervisor to be stuck")
+
+
+def answers(record: Record) -> bool:
+    try:
+        with ControlClient(record) as client:
+            return bool(client.call("hello", within=0.3))
+    except ControlError:
+        return False
+
+
+def test_an_up_behind_ctrl_z_goes_on_and_stops_its_services_in_their_own_way(project: Project) -> None:
+    project.stack({"one": child("finishes"), "two": child("calm")}, grace("one", 60))
+    up = project.up()
+    up.signal(signal.SIGSTOP)
+    until(lambda: psutil.Process(up.pid).status() == psutil.STATUS_STOPPED, "it to be stopped")
+    done = project.run("down")
+    assert (done.returncode, up.wait()) == (0, 0), done.stdout + done.stderr
+    assert "stopped the stack (2 services, mode dev); nothing is left running" in done.stdout
+    assert "goodbye" in project.log("one")
     project.assert_nothing_is_left()
 
 
