@@ -1,11 +1,13 @@
 """Which processes belong to a stack: a process and its descendants, and those that slipped away from it.
 
-Three marks, each enough by itself:
+Four marks, each enough by itself:
 
 - the *cookie*: the variable COOKIE, unique to the run, in the environment that the process was started with.
   It survives `setsid`, double forks and the death of every parent;
 - the *parent*: a descendant of a process that belongs. It survives a cleared or overwritten environment;
-- the *process group* of a main process of which we know that its number has not been used again.
+- the *process group* of a main process of which we know that its number has not been used again;
+- the *output*: a pipe of ours as stdout or stderr (Linux). It survives the loss of all the others at once,
+  and is asked for only where orphans are not the supervisor's children, as after it was killed.
 
 Who once was found to belong does so for as long as it lives: its parent, whose end we bring about, may have
 been the last mark that it had.
@@ -33,7 +35,8 @@ class Marks:
 
     `groups` are process groups that are ours for certain, each with its service. `parents` are processes
     whose descendants all belong, though they themselves do not: the supervisor. `outside` never belongs:
-    the guardian, whoever asks. `known` are those that were found before.
+    the guardian, whoever asks. `known` are those that were found before. `pipes` are numbers of the services'
+    output pipes, which say nothing of a process that was there before `since`, the supervisor's own start.
     """
 
     cookie: str = ""
@@ -41,6 +44,8 @@ class Marks:
     parents: tuple[ProcessId, ...] = ()
     outside: frozenset[int] = frozenset()
     known: Mapping[ProcessId, Member] = field(default_factory=dict)
+    pipes: frozenset[int] = frozenset()
+    since: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +81,25 @@ def _mark(row: ProcessRow, marks: Marks) -> tuple[str, bool] | None:
         return before.service, before.in_group
     if row.group and row.group in marks.groups:
         return marks.groups[row.group], True
-    if not marks.cookie or row.is_zombie:
+    if row.is_zombie:
+        return None
+    return _mark_of_environment(row, marks.cookie) or _mark_of_output(row, marks)
+
+
+def _mark_of_environment(row: ProcessRow, cookie: str) -> tuple[str, bool] | None:
+    if not cookie:
         return None
     environment = b"\0" + system.environment_of(row.pid)
-    if f"\0{COOKIE}={marks.cookie}\0".encode() not in environment:
+    if f"\0{COOKIE}={cookie}\0".encode() not in environment:
         return None
     _, found, rest = environment.partition(f"\0{SERVICE}=".encode())
     return os.fsdecode(rest[: rest.index(b"\0")]) if found else "", False
+
+
+def _mark_of_output(row: ProcessRow, marks: Marks) -> tuple[str, bool] | None:
+    if not marks.pipes or row.id.started < marks.since:
+        return None
+    return None if marks.pipes.isdisjoint(system.output_pipes_of(row.pid)) else ("", False)
 
 
 def _add_descendants(

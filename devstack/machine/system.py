@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import stat
 import sys
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
@@ -78,10 +79,10 @@ def _read_proc_stat(pid: int) -> ProcessRow | None:
     """Read /proc/PID/stat (proc(5)): the name, field 2, may itself hold blanks and parentheses."""
     try:
         with open(f"/proc/{pid}/stat", "rb", buffering=0) as file:
-            stat = file.read()
+            text = file.read()
     except (FileNotFoundError, ProcessLookupError):
         return None
-    fields = stat[stat.rindex(b")") + 2 :].split(None, 20)
+    fields = text[text.rindex(b")") + 2 :].split(None, 20)
     return ProcessRow(
         id=ProcessId(pid, float(fields[19])),
         parent=int(fields[1]),
@@ -135,6 +136,33 @@ def environment_of(pid: int) -> bytes:
     except (psutil.NoSuchProcess, psutil.AccessDenied, OSError):
         return b""
     return b"".join(os.fsencode(f"{name}={value}") + b"\0" for name, value in entries)
+
+
+def pipe_number(descriptor: int) -> int:
+    """Return the number of the pipe of which `descriptor` is an end; 0 for no pipe, and on other systems.
+
+    Linux gives a number out again only after four thousand million others (get_next_ino, fs/inode.c).
+    """
+    status = os.fstat(descriptor)
+    return status.st_ino if IS_LINUX and stat.S_ISFIFO(status.st_mode) else 0
+
+
+def output_pipes_of(pid: int) -> frozenset[int]:
+    """Return the numbers of the pipes that are stdout or stderr of `pid` (proc(5), /proc/PID/fd).
+
+    Empty for a process of another user, and where the system does not show it.
+    """
+    if not IS_LINUX:
+        return frozenset()
+    return frozenset(number for standard in (1, 2) if (number := _pipe_at(f"/proc/{pid}/fd/{standard}")))
+
+
+def _pipe_at(path: str) -> int:
+    try:
+        target = os.readlink(path)
+    except OSError:  # another user's, closed, or the process has ended
+        return 0
+    return int(target[len("pipe:[") : -1]) if target.startswith("pipe:[") else 0
 
 
 def send_signal(process: ProcessId, number: int) -> bool:

@@ -58,8 +58,10 @@ class FirstSpawn:
         """Return the marks of every process of the run, orphans that became ours included."""
         outside = frozenset({os.getpid(), self.guard.guardian.id.pid})
         me = system.identify(os.getpid())
-        parents = (me,) if me is not None and self.adopts_orphans else ()
-        return Marks(cookie=self.cookie, parents=parents, outside=outside)
+        if me is not None and self.adopts_orphans:
+            return Marks(cookie=self.cookie, parents=(me,), outside=outside)
+        pipes, since = frozenset(self.guard.holdings.pipes), me.started if me else 0.0
+        return Marks(cookie=self.cookie, outside=outside, pipes=pipes, since=since)
 
 
 def start_first(stack: Stack, *, color: bool) -> FirstSpawn:
@@ -86,7 +88,7 @@ def start_first(stack: Stack, *, color: bool) -> FirstSpawn:
     environments = {service.name: environment_of(stack, service, cookie, color) for service in stack.services}
     spawned = _spawn_all(stack, environments)
     for process in spawned.values():
-        guard.started(process.id.pid)
+        guard.started(process.id.pid, process.output)
     guard.flush()
     return FirstSpawn(stack.project, cookie, children, guard, environments, spawned, adopts_orphans)
 

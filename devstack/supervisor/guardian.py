@@ -5,8 +5,10 @@ in read(2). On its end of file the supervisor was killed: the guardian finds eve
 to end, and kills it after two seconds. A supervisor that is through ends its guardian itself. It is forked
 before the heavy imports, so that it costs next to no memory.
 
-    b"+<pid>\\n"   a main process, and with it a process group of that number, has started
-    b"-<pid>\\n"   that group is gone
+    b"+<pid>\\n"     a main process, and with it a process group of that number, has started
+    b"-<pid>\\n"     that group is gone
+    b"><number>\\n"  a service's output comes through the pipe of that number
+    b"<<number>\\n"  that pipe has ended: nobody holds an end of it any more
 """
 
 from __future__ import annotations
@@ -15,7 +17,8 @@ import contextlib
 import os
 import signal
 import sys
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 
 from devstack.machine import system
 from devstack.machine.process_tree import Marks
@@ -32,13 +35,12 @@ class Guardian:
     id: ProcessId
     pipe: int
 
-    def started(self, *pids: int) -> None:
-        """Tell that these process groups are ours now: one message, for each wakes the guardian."""
-        self._tell(b"".join(b"+%d\n" % pid for pid in pids))
-
-    def cleared(self, pid: int) -> None:
-        """Tell that the process group `pid` is gone; its number may be used again."""
-        self._tell(b"-%d\n" % pid)
+    def tell(self, news: Iterable[bytes]) -> None:
+        """Tell all of `news` as one message, for each wakes the guardian."""
+        try:
+            os.write(self.pipe, b"".join(news))
+        except BrokenPipeError:
+            return  # it was killed; its end is heard of elsewhere, and a new one told all that runs
 
     def dismiss(self) -> None:
         """End the guardian, which is not needed any more, even if somebody has stopped it; reap it."""
@@ -46,33 +48,52 @@ class Guardian:
             os.waitpid(self.id.pid, 0)
         os.close(self.pipe)
 
-    def _tell(self, message: bytes) -> None:
-        try:
-            os.write(self.pipe, message)
-        except BrokenPipeError:
-            return  # it was killed; its end is heard of elsewhere, and a new one told all that runs
+
+@dataclass(slots=True)
+class Holdings:
+    """What is the run's by number: the process groups that run, and the pipes of their output."""
+
+    groups: set[int] = field(default_factory=set)
+    pipes: set[int] = field(default_factory=set)
+
+    def take(self, message: bytes) -> None:
+        """Change as `message` says."""
+        number = int(message[1:])
+        match message[:1]:
+            case b"+":
+                self.groups.add(number)
+            case b"-":
+                self.groups.discard(number)
+            case b">":
+                self.pipes.add(number)
+            case b"<":
+                self.pipes.discard(number)
+
+    def messages(self) -> list[bytes]:
+        """Return the messages that tell somebody new all of it."""
+        return [*(b"+%d\n" % group for group in self.groups), *(b">%d\n" % pipe for pipe in self.pipes)]
 
 
-def start_guardian(
-    cookie: str, run_files: tuple[str, ...], log_path: str, groups: tuple[int, ...] = ()
-) -> Guardian:
+def start_guardian(cookie: str, run_files: tuple[str, ...], log_path: str, holdings: Holdings) -> Guardian:
     """Start the guardian of the run with `cookie`.
 
     `run_files` (the record, the socket) are removed after a clean-up, `log_path` gets a line about it,
-    `groups` are process groups that run already.
+    `holdings` is what runs already.
     """
+    me = system.identify(os.getpid())
+    marks = Marks(cookie=cookie, since=me.started if me else 0.0)
     theirs, ours = os.pipe()
     pid = os.fork()
     if pid == 0:
         code = 1
         try:
             _become_guardian(theirs)
-            code = watch(theirs, cookie, run_files, log_path)
+            code = watch(theirs, marks, run_files, log_path)
         finally:
             os._exit(code)
     os.close(theirs)
     guardian = Guardian(system.identify(pid) or ProcessId(pid, 0.0), ours)
-    guardian.started(*groups)
+    guardian.tell(holdings.messages())
     return guardian
 
 
@@ -96,15 +117,17 @@ def _highest_descriptor() -> int:
     return max((int(name) for name in os.listdir(folder) if name.isdigit()), default=255)
 
 
-def watch(pipe: int, cookie: str, run_files: tuple[str, ...], log_path: str) -> int:
+def watch(pipe: int, marks: Marks, run_files: tuple[str, ...], log_path: str) -> int:
     """Wait for the supervisor's end and clean up after it; return the exit code."""
-    groups = dict.fromkeys(_read_groups(pipe), "")
-    marks = Marks(cookie=cookie, groups=groups, outside=frozenset({os.getpid()}))
-    outcome = end_leftovers(marks, GRACE)
+    holdings = _read_holdings(pipe)
+    groups, pipes = dict.fromkeys(holdings.groups, ""), frozenset(holdings.pipes)
+    outcome = end_leftovers(
+        replace(marks, groups=groups, pipes=pipes, outside=frozenset({os.getpid()})), GRACE
+    )
     _write_log(log_path, f"the supervisor was killed; ended {len(outcome.ended)} processes of its stack\n")
     if outcome.left:
         return 1
-    if _names(run_files[0], cookie):
+    if _names(run_files[0], marks.cookie):
         for path in run_files:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(path)
@@ -120,18 +143,15 @@ def _names(path: str, cookie: str) -> bool:
         return False
 
 
-def _read_groups(pipe: int) -> set[int]:
-    """Read messages until the pipe's end; return the groups that run then."""
-    groups: set[int] = set()
+def _read_holdings(pipe: int) -> Holdings:
+    """Read messages until the pipe's end; return what is the run's then."""
+    holdings = Holdings()
     rest = b""
     while chunk := os.read(pipe, 4096):
         *messages, rest = (rest + chunk).split(b"\n")
         for message in messages:
-            if message.startswith(b"+"):
-                groups.add(int(message[1:]))
-            else:
-                groups.discard(int(message[1:]))
-    return groups
+            holdings.take(message)
+    return holdings
 
 
 def _write_log(path: str, text: str) -> None:

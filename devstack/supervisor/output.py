@@ -59,11 +59,15 @@ class Reports(Protocol):
 
 
 class Output:
-    """The screen, the logs, and every open pipe of a service."""
+    """The screen, the logs, and every open pipe of a service.
+
+    `on_end` is called with the descriptor of a pipe that has ended, before it is closed.
+    """
 
     def __init__(self, screen: Screen, folder: str, log_limit: int, prefixes: Mapping[str, bytes]) -> None:
         self.display = Display(screen, prefixes)
         self.growth_listeners: set[Callable[[str], None]] = set()
+        self.on_end: Callable[[int], None] = lambda _: None
         self._screen = screen
         self._prefixes = prefixes
         self._folder = folder
@@ -171,6 +175,7 @@ class Output:
             self.display.show_last(pipe, pipe.name, held.take())
         self._pipes.pop(pipe, None)
         self._pipes_of[pipe.name] -= 1
+        self.on_end(pipe.descriptor)
 
     def _hold_back(self, pipe: ServicePipe, size: int) -> None:
         """Let those wait who fill a screen that is full."""

@@ -44,7 +44,8 @@ class RecordedService:
 class Record:
     """What runs in a project. `started` is seconds since 1970; `run` is the run's cookie.
 
-    `file_times` are the times of change of the files that were read, in nanoseconds.
+    `file_times` are the times of change of the files that were read, in nanoseconds. `pipes` are the numbers
+    of the services' output pipes.
     """
 
     project: str
@@ -54,6 +55,7 @@ class Record:
     supervisor: ProcessId
     guardian: ProcessId | None
     services: tuple[RecordedService, ...]
+    pipes: tuple[int, ...] = ()
     port: int | None = None  # control over loopback TCP, where there are no Unix sockets
     token: str = ""
     detached: bool = False
@@ -250,7 +252,8 @@ def _parse(content: dict[str, Any]) -> Record | None:
     supervisor, guardian = _parse_process(content.pop("supervisor")), _parse_process(content.pop("guardian"))
     if supervisor is None:
         return None
-    return Record(services=services, supervisor=supervisor, guardian=guardian, **content)
+    pipes = tuple(map(int, content.pop("pipes", ())))
+    return Record(services=services, supervisor=supervisor, guardian=guardian, pipes=pipes, **content)
 
 
 def _parse_process(content: dict[str, Any] | None) -> ProcessId | None:

@@ -56,6 +56,7 @@ class Recorder:
             supervisor=self._supervisor,
             guardian=self.guard.guardian.id if self.guard else None,
             services=services,
+            pipes=tuple(self.guard.holdings.pipes) if self.guard else (),
             port=port,
             token=token,
             detached=self.detached,

@@ -129,7 +129,7 @@ class Runner:
     def _spawn_now(self) -> Spawned:
         window = self._world.output.window(self.service.name)
         spawned = spawn(self.service, self._environment, self.handover, window)
-        self._world.guard.started(spawned.id.pid)
+        self._world.guard.started(spawned.id.pid, spawned.output)
         return spawned
 
     def _watch_output(self) -> Callable[[bytes], None] | None:

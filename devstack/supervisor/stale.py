@@ -28,7 +28,15 @@ def end_run(
         if service.process is not None and is_alive(service.process)
     }
     guardian = record.guardian.pid if record.guardian else 0
-    marks = Marks(cookie=record.run, groups=groups, outside=frozenset({os.getpid(), os.getppid(), guardian}))
+    marks = Marks(
+        cookie=record.run,
+        groups=groups,
+        outside=frozenset({os.getpid(), os.getppid(), guardian}),
+        # Of this boot, as the record is. A number could have been given out again since the supervisor's end,
+        # after four thousand million others: that is beyond all likelihood.
+        pipes=frozenset(record.pipes),
+        since=record.supervisor.started,
+    )
     outcome = end_leftovers(marks, grace, on_wait)
     end_guardian(record.guardian)
     return outcome

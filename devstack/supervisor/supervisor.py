@@ -117,7 +117,7 @@ class Supervisor:
             name: Runner(service, environments[name], self._world) for name, service in self._services.items()
         }
         self.recorder.runners, self.recorder.guard = self.runners, self._guard
-        self._guard.groups = lambda: tuple(runner.group for runner in self.runners.values() if runner.group)
+        self.output.on_end = self._guard.output_ended
         self._guard.on_restart = self._guardian_restarted
         if any(service.socket for service in self._services.values()):
             from devstack.supervisor.handover import open_handovers

@@ -26,8 +26,8 @@ HARD = (
     "holds_output",
     "forks",
 )
-UNTRACEABLE = ("empty_orphan",)
-"""Environment, parent and session are gone: the living supervisor alone knows it, as its child."""
+WITHOUT_SERVICE = ("empty_orphan",)
+"""Environment, parent and session are gone: that it is the stack's is known, but not which service's."""
 
 
 @pytest.mark.parametrize("way", HARD)
@@ -48,7 +48,7 @@ def test_a_signal_to_the_supervisor_ends_it(project: Project, way: str) -> None:
     project.assert_nothing_is_left()
 
 
-@pytest.mark.parametrize("way", [way for way in HARD if way not in UNTRACEABLE])
+@pytest.mark.parametrize("way", HARD)
 def test_the_guardian_ends_it_when_the_supervisor_was_killed(project: Project, way: str) -> None:
     project.stack({"one": child(way), "other": child("calm")})
     record = project.up_detached()
@@ -56,7 +56,7 @@ def test_the_guardian_ends_it_when_the_supervisor_was_killed(project: Project, w
     project.until_nothing_is_left(GRACE + 3.0)
 
 
-@pytest.mark.parametrize("way", [way for way in HARD if way not in UNTRACEABLE])
+@pytest.mark.parametrize("way", HARD)
 def test_down_ends_it_when_supervisor_and_guardian_were_killed(project: Project, way: str) -> None:
     project.stack({"one": child(way), "other": child("calm")})
     record = project.up_detached()
@@ -69,7 +69,7 @@ def test_down_ends_it_when_supervisor_and_guardian_were_killed(project: Project,
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("way", [way for way in HARD if way not in UNTRACEABLE])
+@pytest.mark.parametrize("way", [way for way in HARD if way not in WITHOUT_SERVICE])
 def test_one_service_alone_is_stopped_with_all_that_it_started(project: Project, way: str) -> None:
     project.stack({"one": child(way), "other": child("calm")})
     project.up_detached()

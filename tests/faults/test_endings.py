@@ -45,6 +45,7 @@ def mixed(project: Project, port: int) -> Project:
             "pair": child("pair"),
             "session": child("session"),
             "orphan": child("orphan"),
+            "empty": child("empty_orphan"),
             "holds": child("holds_output"),
             "listener": listener,
         },

@@ -55,7 +55,7 @@ End = Callable[[Project, int], None]
 @pytest.mark.parametrize("way", ["sleep 1000 & echo stranger=$!; exec", "sleep 1000 & echo stranger=$!;"])
 def test_background_jobs_of_the_same_shell_stay(project: Project, end: End, way: str) -> None:
     """In the same session, and with `exec` even as children of the supervisor."""
-    project.stack({"one": child("session"), "two": child("orphan")})
+    project.stack({"one": child("session"), "two": child("orphan"), "three": child("empty_orphan")})
     script = f'{way} "{project.python}" -m devstack up; wait'
     with subprocess.Popen(
         ["/bin/sh", "-c", script],
@@ -132,6 +132,39 @@ def stale(project: Project, process: ProcessId, **changes: object) -> Record:
     prepare_run_folder(str(project.folder))
     write_record(dataclasses.replace(record, **changes))  # type: ignore[arg-type]
     return record
+
+
+@contextmanager
+def piped_stranger(project: Project) -> Iterator[tuple[ProcessId, int]]:
+    """A process in a session of its own, with no environment, that writes to a pipe; and which one."""
+    with subprocess.Popen(
+        ["sleep", "1000"], cwd=project.folder, env={}, stdout=subprocess.PIPE, start_new_session=True
+    ) as process:
+        try:
+            found = system.identify(process.pid)
+            assert found is not None
+            assert process.stdout is not None
+            yield found, system.pipe_number(process.stdout.fileno())
+            assert process.poll() is None, "the stranger was ended"
+        finally:
+            process.kill()
+
+
+def test_who_writes_to_another_pipe_stays(project: Project) -> None:
+    """When orphans are looked for by the pipe that they write to."""
+    project.stack({"one": child("empty_orphan"), "two": child("calm")})
+    with piped_stranger(project):
+        record = project.up_detached()
+        with piped_stranger(project):
+            os.kill(record.supervisor.pid, signal.SIGKILL)
+            project.until_nothing_is_left(GRACE + 3)
+
+
+def test_who_was_there_before_the_supervisor_stays_whatever_the_number_of_its_pipe(project: Project) -> None:
+    project.stack({"one": child("calm")})
+    with piped_stranger(project) as (somebody, pipe):
+        stale(project, somebody, pipes=(pipe,), supervisor=dataclasses.replace(somebody, started=2.0**40))
+        assert project.run("down").returncode == 0
 
 
 @pytest.mark.parametrize("command", [("down",), ("down", "--timeout", "0"), ("up", "-d")])
