@@ -18,7 +18,6 @@ from devstack.cli.options import (
     whole_number,
 )
 from devstack.cli.project import run_folder_project
-from devstack.errors import UsageError
 
 if TYPE_CHECKING:
     from devstack.console.log_lines import LogPrinter
@@ -69,12 +68,9 @@ def _chosen(names: list[str], known: list[str]) -> list[str]:
     """Return the known services that `names` mean, all where none is named; `worker` means `worker.2` too."""
     for name in names:
         if not any(name in (one, one.partition(".")[0]) for one in known):
-            from devstack.config.suggest import did_you_mean
+            from devstack.core.suggest import unknown_service
 
-            raise UsageError(
-                f"no service {name} in this stack{did_you_mean(name, known)}",
-                hint=f"it has {', '.join(known)}",
-            )
+            raise unknown_service(name, known)
     return [one for one in known if not names or one in names or one.partition(".")[0] in names]
 
 

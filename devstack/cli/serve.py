@@ -12,7 +12,7 @@ import typer
 
 from devstack.cli.options import NoColorOption, ProjectOption, VersionOption, globals_of
 from devstack.cli.stack_options import search_start
-from devstack.config.suggest import did_you_mean
+from devstack.core.suggest import did_you_mean
 from devstack.errors import DevstackError, UsageError
 
 SERVICES = ("frontend", "hmr", "api", "trading", "combined")

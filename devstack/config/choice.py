@@ -10,8 +10,8 @@ from devstack.config.locate import procfile_names
 from devstack.config.mode import is_mode_name
 from devstack.config.procfile import ProcfileLine, service_names
 from devstack.config.settings import Settings
-from devstack.config.suggest import did_you_mean
 from devstack.core.graph import CircleError, start_order, with_dependencies
+from devstack.core.suggest import did_you_mean, unknown_service
 from devstack.errors import ConfigError, UsageError
 
 
@@ -100,9 +100,9 @@ def chosen_services(
 
 
 def _unknown(name: str, names: list[str], project: str) -> UsageError:
-    hints = [f"services here: {', '.join(names)}"]
-    for procfile, services in _by_procfile(project).items():
-        mode = procfile.partition(".")[2]
-        if name in services and is_mode_name(mode):
-            hints.append(f"{procfile} has it: --mode {mode}")
-    return UsageError(f"there is no service “{name}”{did_you_mean(name, names)}", hint="\n".join(hints))
+    elsewhere = [
+        f"{procfile} has it: --mode {mode}"
+        for procfile, services in _by_procfile(project).items()
+        if name in services and is_mode_name(mode := procfile.partition(".")[2])
+    ]
+    return unknown_service(name, names, *elsewhere)

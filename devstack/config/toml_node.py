@@ -6,8 +6,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from devstack.config.files import shown_text
-from devstack.config.suggest import did_you_mean
 from devstack.config.toml_lines import Path
+from devstack.core.suggest import did_you_mean
 from devstack.errors import ConfigError
 
 MOST_SECONDS = 1e9

@@ -128,7 +128,8 @@ def result_of(message: Mapping[str, Any]) -> dict[str, Any]:
         result: dict[str, Any] = message["result"]
         return result
     if error["code"] == INVALID_PARAMETERS:
-        raise UsageError(error["message"])
+        what, _, hint = error["message"].partition("\n")
+        raise UsageError(what, hint=hint)
     raise ControlError(error["message"])
 
 

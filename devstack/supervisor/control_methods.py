@@ -183,10 +183,10 @@ def _chosen(supervisor: Supervisor, parameters: Mapping[str, Any]) -> tuple[str,
     try:
         return _instances(supervisor, names)
     except KeyError as error:
-        known = ", ".join(supervisor.state.statuses)
-        raise RpcError(
-            INVALID_PARAMETERS, f"no service {error.args[0]} in this stack; it has {known}"
-        ) from None
+        from devstack.core.suggest import unknown_service
+
+        unknown = unknown_service(error.args[0], supervisor.state.statuses)
+        raise RpcError(INVALID_PARAMETERS, f"{unknown.message}\n{unknown.hint}") from None
 
 
 def _instances(supervisor: Supervisor, names: list[str]) -> tuple[str, ...]:

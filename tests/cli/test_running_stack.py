@@ -153,11 +153,14 @@ def test_stop_and_start_of_one_service(inside: Path) -> None:
 
 
 def test_a_service_that_does_not_exist_is_a_usage_error(inside: Path) -> None:
+    messages = set()
     for command in ("restart", "stop", "start", "logs"):
         answer = devstack(inside, command, "wbe")
         assert answer.returncode == 2
-        assert "no service wbe" in answer.stderr
-        assert "web" in answer.stderr
+        messages.add(answer.stderr)
+    (message,) = messages
+    assert "there is no service “wbe” (did you mean “web”?)" in message
+    assert "services here: web, tick" in message
 
 
 def test_check_ports_calls_the_running_stack_ours(inside: Path) -> None:
