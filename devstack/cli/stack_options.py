@@ -25,6 +25,7 @@ def options_from(
     env_file: str | None = None,
     services: Sequence[str] = (),
     scale: Sequence[str] = (),
+    exit_code_from: str | None = None,
 ) -> StackOptions:
     """Return the options of load_stack for a call in `folder` (-C), None for the current one.
 
@@ -49,6 +50,7 @@ def options_from(
         services=tuple(services),
         scale=dict(_instances(text) for text in scale),
         tool_folder=_tool_folder(),
+        exit_code_from=exit_code_from,
     )
 
 

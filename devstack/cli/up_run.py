@@ -44,9 +44,9 @@ def run_up(request: UpRequest) -> NoReturn:
         env_file=request.env_file,
         services=request.services,
         scale=request.scale,
+        exit_code_from=request.exit_code_from,
     )
     prepared = prepare(options, ports=request.ports, no_color=request.no_color)
-    _check_exit_code_from(request.exit_code_from, [service.name for service in prepared.stack.services])
     if request.detach:
         from devstack.cli.detaching import run_detached, show
         from devstack.console.plain import terminal_width, wrapped
@@ -73,13 +73,6 @@ def run_up(request: UpRequest) -> NoReturn:
         first.abandon()
         raise
     _leave(code)
-
-
-def _check_exit_code_from(name: str | None, names: list[str]) -> None:
-    if name is not None and name not in names:
-        raise UsageError(
-            f"--exit-code-from {name}: no such service in this stack", hint=f"it has {', '.join(names)}"
-        )
 
 
 def _leave(code: int) -> NoReturn:

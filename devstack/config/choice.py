@@ -99,6 +99,17 @@ def chosen_services(
     return tuple(name for name in names if name in needed)
 
 
+def check_exit_code_from(name: str | None, chosen: Iterable[str], wish: Wish, project: str) -> None:
+    """Raise UsageError where the stack is to end with service `name` and that is not started."""
+    names = [instance for service in chosen for instance in wish.instances(service)]
+    if name is None or name in names:
+        return
+    everywhere = [line.name for line in wish.lines]
+    if name not in everywhere:
+        raise _unknown(name, everywhere, project)
+    raise UsageError(f"--exit-code-from {name}: it is not started", hint=f"started are {', '.join(names)}")
+
+
 def _unknown(name: str, names: list[str], project: str) -> UsageError:
     elsewhere = [
         f"{procfile} has it: --mode {mode}"

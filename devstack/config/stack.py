@@ -7,7 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from devstack.config.choice import check_settings_names, checked_scale, chosen_services, dependencies_of
+from devstack.config.choice import (
+    check_exit_code_from,
+    check_settings_names,
+    checked_scale,
+    chosen_services,
+    dependencies_of,
+)
 from devstack.config.claims import Wish, port_settings
 from devstack.config.environment import (
     EnvFile,
@@ -33,7 +39,7 @@ class StackOptions:
 
     `environ` is the shell's environment. `services` empty: all. `scale` is service → instances.
     `port_overrides` is (instance, variable) → port, for claims that devstack has moved. `tool_folder` is
-    appended to PATH.
+    appended to PATH. `exit_code_from` is the service with which the stack is to end.
     """
 
     project: str
@@ -45,6 +51,7 @@ class StackOptions:
     scale: Mapping[str, int] = field(default_factory=dict)
     port_overrides: Mapping[tuple[str, str], int] = field(default_factory=dict)
     tool_folder: str | None = None
+    exit_code_from: str | None = None
 
 
 class ProjectFiles(NamedTuple):
@@ -104,6 +111,7 @@ def load_stack(options: StackOptions, files: ProjectFiles | None = None) -> Load
     plan = plan_ports(wish, environment, before)
     dependencies = dependencies_of(wish, options.project)
     chosen = chosen_services(options.services, wish, dependencies, options.project)
+    check_exit_code_from(options.exit_code_from, chosen, wish, options.project)
     refuse_conflicts(plan, [instance for name in chosen for instance in wish.instances(name)])
     shared = shared_environment(options, wish, environment, plan)
     builder = ServiceBuilder(options.project, wish, plan, environment.values() | shared, shared, dependencies)

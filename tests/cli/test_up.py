@@ -54,7 +54,7 @@ class TestNothingIsStarted:
         ("arguments", "text"),
         [
             (("nosuch",), "nosuch"),
-            (("--exit-code-from", "nosuch"), "--exit-code-from nosuch"),
+            (("--exit-code-from", "nosuch"), "“nosuch”"),
             (("-d", "--abort-on-exit"), "--abort-on-exit"),
             (("--ports", "some"), "--ports some"),
             (("--scale", "one"), "--scale one"),
@@ -68,6 +68,12 @@ class TestNothingIsStarted:
         done = project.run("up", *arguments)
         assert (done.returncode, text in done.stderr) == (2, True), done.stderr
         self.assert_nothing_began(project, done.stderr)
+
+    def test_a_wrong_exit_code_from_is_2_whoever_holds_the_port(self, web: Project) -> None:
+        with socket.create_server(("127.0.0.1", port_of(web))):
+            done = web.run("up", "--exit-code-from", "apo")
+        assert (done.returncode, "did you mean “api”" in done.stderr) == (2, True), done.stderr
+        assert not (web.folder / ".devstack").exists()
 
     @pytest.mark.parametrize("arguments", [("up",), ("up", "-d")])
     def test_a_taken_port_is_3_and_names_its_owner(self, web: Project, arguments: tuple[str, ...]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -312,6 +313,25 @@ def test_an_unknown_service_is_refused_with_a_suggestion_and_the_list(tmp_path: 
     with pytest.raises(UsageError) as caught:
         load(tmp_path, services=("browser",))
     assert "--mode test" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("apo", "there is no service “apo” (did you mean “api”?)"),
+        ("other", "--exit-code-from other: it is not started"),
+        ("db", "--exit-code-from db: it is not started"),
+    ],
+)
+def test_the_stack_can_end_only_with_a_service_that_is_started(
+    tmp_path: Path, name: str, message: str
+) -> None:
+    folder = write(tmp_path, ORDERED)
+    options: dict[str, Any] = {"services": ("web",), "scale": {"api": 2, "db": 0}}
+    load(folder, exit_code_from="api.2", **options)
+    with pytest.raises(UsageError) as caught:
+        load(folder, exit_code_from=name, **options)
+    assert caught.value.message == message
 
 
 def test_an_unknown_dependency_is_an_error_with_a_suggestion(tmp_path: Path) -> None:
