@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from devstack.errors import DevstackError, PortTakenError
@@ -10,7 +11,7 @@ from devstack.errors import DevstackError, PortTakenError
 if TYPE_CHECKING:
     from devstack.config.stack import StackOptions
     from devstack.core.check_result import CheckResult
-    from devstack.core.events import Event
+    from devstack.core.events import Event, StackStopping
     from devstack.core.port_report import PortReport
     from devstack.core.stack import Stack
 
@@ -39,6 +40,19 @@ def ports_now(stack: Stack) -> tuple[PortReport, ...]:
     record = running_record(stack.project)
     cookie, processes = (record.run, record.processes) if record else ("", ())
     return check_claims(stack.claims, processes, cookie=cookie, project=stack.project)
+
+
+def ports_at_stop(stack: Stack, stop: StackStopping) -> tuple[PortReport, ...]:
+    """Return the claims as they were when `stop` began: who listened then may be gone by now."""
+    from devstack.core.port_report import Owner, PortState
+
+    pids = dict(stop.listening)
+    return tuple(
+        replace(report, state=PortState.OURS, owners=(Owner(pid=pids[report.claim.port]),))
+        if report.state is PortState.FREE and report.claim.port in pids
+        else report
+        for report in ports_now(stack)
+    )
 
 
 def cause_of_failure(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from devstack.cli.interruption import STOP_SIGNALS, Interrupted, raising_interrupted
-from devstack.cli.smoke_cause import cause_of_failure, cause_of_preflight, ports_now
+from devstack.cli.smoke_cause import cause_of_failure, cause_of_preflight, ports_at_stop, ports_now
 from devstack.core.check_result import CheckResult
 from devstack.core.critical_path import first_in_trouble
 from devstack.core.events import Event, ServiceChanged, StackReady, StackStopping
@@ -114,11 +114,13 @@ class SmokeRun:
 
         self.events.append(event)
         self.record = self.record or read_record(self.options.project)
-        if first_in_trouble([event]) is not None:
+        if isinstance(event, StackStopping) and first_in_trouble([event]) is not None:
+            self.ports_then = self.ports_then or ports_at_stop(stack, event)
+        elif isinstance(event, ServiceChanged) and event.status.state is ServiceState.BACKOFF:
             self._see_ports(stack)
 
     def _see_ports(self, stack: Stack) -> None:
-        """Look at the ports at the first trouble: the stop that may follow frees them."""
+        """Look at the ports at the first trouble, while everything still stands."""
         self.ports_then = self.ports_then or ports_now(stack)
 
     def _use_and_stop(self, stack: Stack) -> None:

@@ -64,13 +64,17 @@ class Trouble:
 
 @dataclass(frozen=True, slots=True)
 class StackStopping:
-    """The stack is being stopped, and why. `findings` say of an impostor who it is."""
+    """The stack is being stopped, and why. `findings` say of an impostor who it is.
+
+    Where services are in trouble, `listening` is where the stack's processes listened then.
+    """
 
     cause: Cause
     troubles: tuple[Trouble, ...] = ()
     signal: int | None = None
     seconds: float = 0.0
     findings: tuple[Finding, ...] = ()
+    listening: tuple[tuple[int, int], ...] = ()  # port, pid
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,8 +46,13 @@ def decode(message: Mapping[str, Any]) -> Event | None:
         case "stopping":
             troubles = tuple(decode_trouble(trouble) for trouble in fields["troubles"])
             findings = tuple(_finding(finding) for finding in fields.get("findings", ()))
-            cause = Cause(fields["cause"])
-            return StackStopping(**{**fields, "cause": cause, "troubles": troubles, "findings": findings})
+            read = {
+                "cause": Cause(fields["cause"]),
+                "troubles": troubles,
+                "findings": findings,
+                "listening": tuple((port, pid) for port, pid in fields.get("listening", ())),
+            }
+            return StackStopping(**{**fields, **read})
         case "still_stopping":
             waits_on = {name: tuple(pids) for name, pids in fields["waits_on"].items()}
             return StillStopping(waits_on, fields["kill_in"])

@@ -311,17 +311,19 @@ class Supervisor:
         if self.is_stopping:
             return
         from devstack.supervisor.still_stopping import tell_while_stopping
-        from devstack.supervisor.troubles import troubles_of
+        from devstack.supervisor.troubles import Scene, troubles_of
 
         elapsed = time.monotonic() - self._started
         seconds = min(elapsed, self.options.timeout) if cause is Cause.NOT_READY else elapsed
-        troubles = troubles_of(self, troubled)
+        scene = Scene(self)
+        troubles = troubles_of(self, troubled, scene)
+        listening = scene.listening() if troubles else ()
         self.phase = Phase.STOPPING
         if exit_code is not None:
             self._exit_code = exit_code
         if grace is not None:
             self._replace_grace(grace)
-        self.tell(StackStopping(cause, troubles, signal, seconds, findings))
+        self.tell(StackStopping(cause, troubles, signal, seconds, findings, listening))
         graces = {name: service.stop.grace for name, service in self._services.items()}
         tell_while_stopping(self, self._world, graces)
         self.post(orchestration.StopWanted(tuple(self._services)))

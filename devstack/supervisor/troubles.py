@@ -25,13 +25,15 @@ ASKED = frozenset({"127.0.0.1", "0.0.0.0", "::1", "::"})  # noqa: S104 compared,
 """The addresses at which a listener hears who asks `localhost`."""
 
 
-def troubles_of(supervisor: Supervisor, names: Iterable[str]) -> tuple[Trouble, ...]:
+def troubles_of(
+    supervisor: Supervisor, names: Iterable[str], scene: Scene | None = None
+) -> tuple[Trouble, ...]:
     """Return what a person wants to know of each service: how it ended, what it said, where it listens."""
-    scene = _Scene(supervisor)
+    scene = scene or Scene(supervisor)
     return tuple(_trouble_of(supervisor, name, scene) for name in names)
 
 
-def _trouble_of(supervisor: Supervisor, name: str, scene: _Scene) -> Trouble:
+def _trouble_of(supervisor: Supervisor, name: str, scene: Scene) -> Trouble:
     runner, status = supervisor.runners[name], supervisor.state.statuses[name]
     own = scene.listeners_of(name) if status.pid else ()
     return Trouble(
@@ -62,7 +64,7 @@ def _beyond(service: Service, own: Iterable[Listener]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(f"{one.address}:{one.port}" for one in found if one.port not in reached))
 
 
-class _Scene:
+class Scene:
     """What the machine shows of the stack's processes, looked at once for all services in trouble."""
 
     def __init__(self, supervisor: Supervisor) -> None:
@@ -79,6 +81,11 @@ class _Scene:
         from devstack.machine.listeners import find_listeners
 
         return find_listeners()
+
+    def listening(self) -> tuple[tuple[int, int], ...]:
+        """Return the ports on which processes of the stack listen, each with the pid."""
+        own = ((one.port, one.pid) for one in self._listeners if one.pid in self._services)
+        return tuple(dict.fromkeys((port, pid) for port, pid in own if pid is not None))
 
     def listeners_of(self, name: str) -> tuple[Listener, ...]:
         """Return where the processes of service `name` listen, those included that left its group."""

@@ -114,8 +114,8 @@ def test_the_first_cause_is_in_the_table_in_junit_and_in_the_step_summary(projec
         assert "its last 30 lines:" in cause
         assert "  line 22\n" in cause
         assert "  line 21\n" not in cause
-        # The ports are looked at when the worker failed, which is also when the stop of web begins.
-        assert re.search(r"\d+ +(ours|free) +web +WEB_PORT", cause)
+        # The worker's failure begins the stop of web: the ports are as they were then.
+        assert re.search(r"\d+ +ours +web +WEB_PORT .*\(pid \d+\)", cause)
         assert re.search(r"web +0\.\d\d s .*\n +worker .*never ready\n", cause)
         assert "waited longest for " in cause
     assert summary.rstrip().endswith("\n````")
@@ -182,6 +182,14 @@ def test_who_listens_elsewhere_is_the_first_cause_with_where(project: Path) -> N
     cause = done.stdout[done.stdout.index("first cause: ") :]
     assert re.match(r"first cause: web: not ready within \d+ s: ", cause)
     assert f"; it listens on {elsewhere}, not on {_port(project)}: " in cause
+
+
+def test_the_ports_of_a_start_that_took_too_long_are_shown_as_they_were(project: Path) -> None:
+    write(project, f"web: {serve('me')}", settings='ready = { log = "never said" }\n')
+    done = devstack(project, "smoke", "--timeout", "3")
+    assert done.returncode == 1
+    cause = done.stdout[done.stdout.index("first cause: ") :]
+    assert re.search(rf"{_port(project)} +ours +web +WEB_PORT .*\(pid \d+\)", cause), cause
 
 
 def test_a_crash_for_an_impostor_is_not_the_first_cause(project: Path) -> None:
