@@ -20,7 +20,8 @@ from devstack.cli.streams import drop_output
 from devstack.console.errors import show_error, wants_color
 from devstack.console.panel import Panel
 from devstack.console.plain import terminal_size, terminal_width
-from devstack.console.wording import event_lines, own_prefix, own_text
+from devstack.console.telling import Telling
+from devstack.console.wording import own_prefix, own_text
 from devstack.core.events import Event, ServiceChanged, StackReady, StackStopping
 from devstack.core.terminal_text import columns_of
 from devstack.errors import ControlError, DevstackError, ServiceError
@@ -161,6 +162,7 @@ class _View:
 
     def __init__(self, prepared: Prepared, *, is_terminal: bool, color: bool) -> None:
         self._claims = claims_by_service(prepared.stack)
+        self._telling = Telling(self._claims)
         self._prefix = own_prefix(list(self._claims), color=color)
         self._plain_prefix = own_prefix(list(self._claims), color=False)
         self._color = color
@@ -180,7 +182,7 @@ class _View:
             elif isinstance(event, ServiceChanged):
                 self.redraw()
                 return
-        self._say(event_lines(event, self._claims, room=self._room()))
+        self._say(self._telling.lines(event, room=self._room()))
 
     def warn(self, findings: tuple[Finding, ...]) -> None:
         """Say what is not as it should be."""

@@ -9,7 +9,8 @@ from devstack.cli.contract_watch import ContractWatch
 from devstack.cli.launching import Prepared, claims_by_service
 from devstack.console.errors import wants_color
 from devstack.console.plain import print_aside, terminal_size, terminal_width
-from devstack.console.wording import event_lines, own_prefix, own_text, prefixes
+from devstack.console.telling import Telling
+from devstack.console.wording import own_prefix, own_text, prefixes
 from devstack.core.events import Event, ServiceChanged, StackReady, StackStopping
 from devstack.core.service import ServiceState
 from devstack.supervisor.first_spawn import FirstSpawn
@@ -67,6 +68,7 @@ class ForegroundView:
 
     def __init__(self, prepared: Prepared, prefix: str, *, is_terminal: bool, color: bool) -> None:
         self._claims = claims_by_service(prepared.stack)
+        self._telling = Telling(self._claims)
         self._prefix = prefix
         self._plain_prefix = own_prefix(list(self._claims), color=False)
         self._color = color
@@ -102,7 +104,7 @@ class ForegroundView:
                 self._close_panel()
             elif isinstance(event, ServiceChanged) and event.status.state is not ServiceState.BACKOFF:
                 return
-        self._say(event_lines(event, self._claims, room=self._room()))
+        self._say(self._telling.lines(event, room=self._room()))
 
     def _room(self) -> int | None:
         """Return the columns of the terminal that are left behind the prefix, None off a terminal."""

@@ -197,6 +197,17 @@ class TestReadiness:
         assert "devstack |     broken" in done.stdout.splitlines()
         project.assert_nothing_is_left()
 
+    @pytest.mark.parametrize("arguments", [("up",), ("up", "-d")])
+    @pytest.mark.parametrize("on_terminal", [False, True])
+    def test_a_failure_is_said_once(
+        self, project: Project, arguments: tuple[str, ...], on_terminal: bool
+    ) -> None:
+        project.stack({"one": "echo broken; exit 7"}, restarts("one", 0))
+        up = (project.start_in_terminal if on_terminal else project.start)(*arguments)
+        assert up.wait() == 1
+        assert up.text.count("one failed: exit code 7") == 1, up.text
+        assert "its last lines (1):" in up.text
+
     def test_nothing_is_called_ready_before_all_have_answered(self, project: Project) -> None:
         project.stack(
             {"one": child("calm"), "two": "until test -e go; do sleep 0.05; done; echo up; exec sleep 1000"}
