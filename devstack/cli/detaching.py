@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from devstack.cli.detached_watch import DetachedWatch
@@ -35,21 +36,27 @@ if TYPE_CHECKING:
 REDRAW_EVERY = 0.125
 
 
+@dataclass(frozen=True, slots=True)
+class Onlooker:
+    """Who wants to know of a start more than the screen shows.
+
+    `heard` gets every event, and `before_stop` is called before the stack is stopped for a port in the wrong
+    hands. `is_warned`: once all are ready, the screen shows what else of the contract does not hold.
+    """
+
+    heard: Callable[[Event], None] = lambda _: None
+    before_stop: Callable[[], None] = lambda: None
+    is_warned: bool = True
+
+
 def run_detached(
-    prepared: Prepared,
-    *,
-    timeout: float,
-    no_color: bool,
-    heard: Callable[[Event], None] = lambda _: None,
-    before_stop: Callable[[], None] = lambda: None,
-    is_warned: bool = True,
+    prepared: Prepared, *, timeout: float, no_color: bool, onlooker: Onlooker | None = None
 ) -> int:
     """Start the daemon with the stack, show its start, and return the exit code once it is up or has failed.
 
-    A failure is returned only when supervisor and guardian are gone, too. `heard` gets every event,
-    and `before_stop` is called before the stack is stopped for a port in the wrong hands. `is_warned`
-    says what else of the contract does not hold, once all are ready.
+    A failure is returned only when supervisor and guardian are gone, too.
     """
+    onlooker = onlooker or Onlooker()
     # Until the daemon listens, it inherits that they wait: a Ctrl-C while it is born stops it like any other.
     held_before = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
     daemon, reports = _start_daemon(prepared, timeout)
@@ -57,7 +64,7 @@ def run_detached(
     view = _View(prepared, is_terminal=is_terminal, color=wants_color(is_terminal, no_color=no_color))
     stop = _StopOnSignal(daemon)
     signal.pthread_sigmask(signal.SIG_SETMASK, held_before)
-    watch = DetachedWatch(prepared.stack, daemon, before_stop)
+    watch = DetachedWatch(prepared.stack, daemon, onlooker.before_stop)
     is_up = False
     guardian: ProcessId | None = None
     for message in _messages(reports, view):
@@ -71,7 +78,7 @@ def run_detached(
         event = decode(message)
         if event is not None:
             event = watch.judged(event)
-            heard(event)
+            onlooker.heard(event)
             view.take(event)
             is_up = is_up or isinstance(event, StackReady)
     view.close()
@@ -80,7 +87,7 @@ def run_detached(
         if guardian is not None:
             end_guardian(guardian)
         return 128 + stop.heard if stop.heard else 1
-    if is_up and is_warned:
+    if is_up and onlooker.is_warned:
         view.warn(watch.other_findings())
     if is_up and not stop.heard:
         # The daemon lives on without us; nobody is to complain that it was not waited for.

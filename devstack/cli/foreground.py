@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from devstack.cli.contract_watch import ContractWatch
@@ -24,27 +25,16 @@ if TYPE_CHECKING:
 REDRAW_EVERY = 0.125
 
 
-def run_in_foreground(
-    prepared: Prepared,
-    first: FirstSpawn,
-    *,
-    timeout: float,
-    no_color: bool,
-    abort_on_exit: bool,
-    exit_code_from: str | None,
-) -> int:
-    """Run the stack, of which `first` runs already, until it ends; return the exit code."""
+def run_in_foreground(prepared: Prepared, first: FirstSpawn, options: RunOptions, *, no_color: bool) -> int:
+    """Run the stack, of which `first` runs already, until it ends; return the exit code.
+
+    `options` say how to run it, all but what belongs to the screen.
+    """
     stack = prepared.stack
     is_terminal = sys.stdout.isatty()
     color = wants_color(is_terminal, no_color=no_color)
     names = [service.name for service in stack.services]
-    options = RunOptions(
-        timeout=timeout,
-        screen=sys.stdout.fileno(),
-        prefixes=prefixes(names, color=color),
-        abort_on_exit=abort_on_exit,
-        exit_code_from=exit_code_from,
-    )
+    options = replace(options, screen=sys.stdout.fileno(), prefixes=prefixes(names, color=color))
     view = ForegroundView(prepared, own_prefix(names, color=color), is_terminal=is_terminal, color=color)
     supervisor = Supervisor(stack, options, view, first)
     view.attach(supervisor)

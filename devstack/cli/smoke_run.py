@@ -81,17 +81,15 @@ class SmokeRun:
 
     def _start(self, prepared: Prepared) -> bool:
         from devstack.checks.contract import result_of
-        from devstack.cli.detaching import run_detached
+        from devstack.cli.detaching import Onlooker, run_detached
 
         began = time.monotonic()
-        code = run_detached(
-            prepared,
-            timeout=self.timeout,
-            no_color=self.no_color,
+        onlooker = Onlooker(
             heard=lambda event: self._hear(event, prepared.stack),
             before_stop=lambda: self._see_ports(prepared.stack),
             is_warned=False,
         )
+        code = run_detached(prepared, timeout=self.timeout, no_color=self.no_color, onlooker=onlooker)
         self.interrupted = next((number for number in STOP_SIGNALS if code == 128 + number), None)
         mode = prepared.stack.mode
         self.results += [

@@ -13,6 +13,7 @@ from devstack.cli.stack_options import options_from
 from devstack.console.errors import wants_color
 from devstack.errors import UsageError
 from devstack.supervisor.first_spawn import start_first
+from devstack.supervisor.run_options import RunOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,18 +62,19 @@ def run_up(request: UpRequest) -> NoReturn:
         # Only now: what shows and supervises the stack loads while its services boot.
         from devstack.cli.foreground import run_in_foreground
 
-        code = run_in_foreground(
-            prepared,
-            first,
-            timeout=request.timeout,
-            no_color=request.no_color,
-            abort_on_exit=request.abort_on_exit,
-            exit_code_from=request.exit_code_from,
-        )
+        code = run_in_foreground(prepared, first, _run_options(request), no_color=request.no_color)
     except BaseException:
         first.abandon()
         raise
     _leave(code)
+
+
+def _run_options(request: UpRequest) -> RunOptions:
+    return RunOptions(
+        timeout=request.timeout,
+        abort_on_exit=request.abort_on_exit,
+        exit_code_from=request.exit_code_from,
+    )
 
 
 def _leave(code: int) -> NoReturn:
