@@ -31,6 +31,9 @@ DEADLINE = 30.0
 PAUSE = 0.01
 MARK = "STACK_OF_TEST"
 HIDDEN = ("DEVSTACK", "NODE_ENV", "PORT", "WS_PORT", "HMR_PORT", "FRONTEND_PORT", "NO_COLOR", "FORCE_COLOR")
+HARDEST = "empty_orphan" if sys.platform.startswith("linux") else "empty_in_session"
+"""The child that is hardest to find: elsewhere nobody can that has lost environment, session and parent."""
+
 CHILD = Path(__file__).parent / "faults" / "child.py"
 INTO_TERMINAL = (
     "import fcntl, os, sys, termios\n"

@@ -15,7 +15,7 @@ from devstack.errors import ControlError
 from devstack.supervisor.control_client import ControlClient
 from devstack.supervisor.record import Record
 from tests.machine.strangers import quiet_port, stranger
-from tests.stack import DEADLINE, Project, child, project_in, until
+from tests.stack import DEADLINE, HARDEST, Project, child, project_in, until
 
 SHARING = """
 import os, socket, sys
@@ -81,7 +81,7 @@ def test_its_timeout_holds_for_a_service_that_is_being_stopped_already(project: 
 
 
 def test_with_no_time_at_all_it_kills_at_once(project: Project) -> None:
-    project.stack({"one": child("finishes"), "two": child("empty_orphan")}, grace("one", 100))
+    project.stack({"one": child("finishes"), "two": child(HARDEST)}, grace("one", 100))
     project.up_detached()
     began = time.monotonic()
     assert project.run("down", "--timeout", "0").returncode == 0

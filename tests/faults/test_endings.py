@@ -14,7 +14,7 @@ import pytest
 from devstack.supervisor.guardian import GRACE
 from devstack.supervisor.signals import ONCE_MORE_AFTER
 from tests.raw_servers import free_port
-from tests.stack import Project, Running, child, is_free, pause, until
+from tests.stack import HARDEST, Project, Running, child, is_free, pause, until
 
 LISTENER = """
 import os, signal, socket, time
@@ -45,7 +45,7 @@ def mixed(project: Project, port: int) -> Project:
             "pair": child("pair"),
             "session": child("session"),
             "orphan": child("orphan"),
-            "empty": child("empty_orphan"),
+            "empty": child(HARDEST),
             "holds": child("holds_output"),
             "listener": listener,
         },
@@ -102,7 +102,7 @@ def test_ctrl_c_twice_ends_at_once_whatever_the_grace(project: Project) -> None:
         f'[services.{name}]\nports = []\nready = {{ log = "^up" }}\nstop = {{ grace = 100 }}\n'
         for name in ("deaf", "session", "empty")
     )
-    services = {"deaf": child("deaf"), "session": child("session"), "empty": child("empty_orphan")}
+    services = {"deaf": child("deaf"), "session": child("session"), "empty": child(HARDEST)}
     project.stack(services, settings)
     up = project.start_in_terminal("up")
     up.until_said("ready in")

@@ -18,7 +18,7 @@ from devstack.machine import system
 from devstack.machine.system import ProcessId
 from devstack.supervisor.guardian import GRACE
 from devstack.supervisor.record import Record, RecordedService, prepare_run_folder, write_record
-from tests.stack import Project, child, project_in, until
+from tests.stack import HARDEST, Project, child, project_in, until
 
 
 @contextmanager
@@ -55,7 +55,7 @@ End = Callable[[Project, int], None]
 @pytest.mark.parametrize("way", ["sleep 1000 & echo stranger=$!; exec", "sleep 1000 & echo stranger=$!;"])
 def test_background_jobs_of_the_same_shell_stay(project: Project, end: End, way: str) -> None:
     """In the same session, and with `exec` even as children of the supervisor."""
-    project.stack({"one": child("session"), "two": child("orphan"), "three": child("empty_orphan")})
+    project.stack({"one": child("session"), "two": child("orphan"), "three": child(HARDEST)})
     script = f'{way} "{project.python}" -m devstack up; wait'
     with subprocess.Popen(
         ["/bin/sh", "-c", script],
@@ -152,7 +152,7 @@ def piped_stranger(project: Project) -> Iterator[tuple[ProcessId, int]]:
 
 def test_who_writes_to_another_pipe_stays(project: Project) -> None:
     """When orphans are looked for by the pipe that they write to."""
-    project.stack({"one": child("empty_orphan"), "two": child("calm")})
+    project.stack({"one": child(HARDEST), "two": child("calm")})
     with piped_stranger(project):
         record = project.up_detached()
         with piped_stranger(project):
@@ -163,7 +163,8 @@ def test_who_writes_to_another_pipe_stays(project: Project) -> None:
 def test_who_was_there_before_the_supervisor_stays_whatever_the_number_of_its_pipe(project: Project) -> None:
     project.stack({"one": child("calm")})
     with piped_stranger(project) as (somebody, pipe):
-        stale(project, somebody, pipes=(pipe,), supervisor=dataclasses.replace(somebody, started=2.0**40))
+        later = dataclasses.replace(somebody, started=2.0**40)
+        stale(project, somebody, pipes=(pipe,), supervisor=later)
         assert project.run("down").returncode == 0
 
 
