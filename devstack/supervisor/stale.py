@@ -27,7 +27,7 @@ def end_run(
         for service in record.services
         if service.process is not None and is_alive(service.process)
     }
-    guardian = record.guardian.pid if record.guardian else 0
+    guardian = record.guardian.pid if record.guardian and is_alive(record.guardian) else 0
     marks = Marks(
         cookie=record.run,
         groups=groups,
