@@ -12,6 +12,7 @@ import typer
 
 from devstack.cli.options import NoColorOption, ProjectOption, VersionOption, globals_of
 from devstack.cli.stack_options import search_start
+from devstack.console.plain import print_text, printable
 from devstack.core.suggest import did_you_mean
 from devstack.errors import DevstackError, UsageError
 
@@ -50,8 +51,8 @@ def serve(
 
 
 def _say(line: str) -> None:
-    """Print one line now: whoever started this service waits for it."""
-    typer.echo(line)
+    """Print one line now: whoever started this service waits for it. A file's name may hold anything."""
+    print_text(printable(line), sys.stdout)
     sys.stdout.flush()
 
 

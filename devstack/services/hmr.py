@@ -31,6 +31,7 @@ FIRST_LOOK_SECONDS = 0.3
 """When the files are looked at once more: a change while the watcher was starting came with no event."""
 
 WAITING_MESSAGES = 64
+RELOAD_ALL: Payload = {"type": "full-reload", "path": "*"}
 UPGRADE = (("upgrade", "websocket"), ("connection", "upgrade"), ("sec-websocket-version", "13"))
 Say = Callable[[str], None]
 
@@ -44,7 +45,7 @@ class Browser:
     def tell(self, payload: Payload) -> None:
         if self._waiting.qsize() >= WAITING_MESSAGES:
             self._waiting = asyncio.Queue()
-            payload = {"type": "full-reload", "path": "*"}
+            payload = RELOAD_ALL
         self._waiting.put_nowait(payload)
 
     async def pass_on(self, send: Send) -> None:
@@ -95,12 +96,19 @@ class HotReload:
     async def _work(self) -> None:
         while True:
             await self._news.wait()
-            if self._files.looks_unfinished(self._paths):
-                await asyncio.sleep(PUT_BACK_SECONDS)
             self._news.clear()
-            paths, self._paths = self._paths, set()
-            everywhere = self._root in paths
-            self._announce(self._files.compare(None if everywhere else paths))
+            try:
+                await self._take_news()
+            except Exception as error:  # noqa: BLE001 - an error of ours must not end hot replacement
+                self._say(f"this change could not be worked out, and every page is loaded again: {error!r}")
+                self._tell_all(RELOAD_ALL)
+
+    async def _take_news(self) -> None:
+        if self._files.looks_unfinished(self._paths):
+            await asyncio.sleep(PUT_BACK_SECONDS)
+        paths, self._paths = self._paths, set()
+        everywhere = self._root in paths
+        self._announce(self._files.compare(None if everywhere else paths))
 
     def _announce(self, changes: Changes) -> None:
         if not changes.all:

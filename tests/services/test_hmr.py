@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
@@ -15,6 +16,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Origin, Subprotocol
 
+from devstack.services.hmr import HotReload
 from tests.services.processes import Services, ask, services, until
 
 SELF = "import.meta.hot.accept();"
@@ -194,6 +196,15 @@ def test_a_deleted_module_is_an_error_that_a_later_page_is_told_too(site: Servic
         assert next_message(socket)["type"] == "update"
 
 
+def test_a_name_that_cannot_be_printed_does_not_end_hot_replacement(site: Services) -> None:
+    with open_socket(site) as socket:
+        (root_of(site) / "a.js").write_text(r'import "./\u{D800}.js";')
+        assert next_message(socket)["type"] == "error"
+        (root_of(site) / "a.js").write_text(SELF)
+        assert next_message(socket)["type"] == "update"
+    assert site.running["hmr"].said(r"a.js imports /\ud800.js")
+
+
 def test_a_folder_that_is_moved_away_is_noticed_with_all_that_is_in_it(site: Services) -> None:
     folder = root_of(site) / "lib"
     folder.mkdir()
@@ -226,6 +237,47 @@ def test_nonsense_from_a_page_does_no_harm(site: Services, text: str) -> None:
         socket.send(text)
         (root_of(site) / "style.css").write_text("h2 {}")
         assert next_message(socket)["type"] == "update"
+
+
+def test_after_an_unforeseen_error_every_page_is_loaded_again_and_the_next_change_is_told(
+    tmp_path: Path,
+) -> None:
+    said: list[str] = []
+
+    def say(line: str) -> None:
+        said.append(line)
+        if len(said) == 1:
+            raise RuntimeError("unforeseen")
+
+    hot = HotReload(os.path.realpath(tmp_path), say)
+
+    async def talk() -> list[dict[str, Any]]:
+        messages: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+
+        async def send(message: dict[str, Any]) -> None:
+            messages.put_nowait(json.loads(message["text"]))
+
+        async def next_change() -> dict[str, Any]:
+            while (message := await messages.get())["type"] not in ("update", "full-reload"):
+                pass
+            return message
+
+        await hot.start()
+        passing_on = asyncio.create_task(hot.join().pass_on(send))
+        async with asyncio.timeout(20):
+            (tmp_path / "a.js").write_text(f"{SELF} // 1")
+            changes = [await next_change()]
+            (tmp_path / "a.js").write_text(f"{SELF} // 2")
+            changes.append(await next_change())
+        passing_on.cancel()
+        await hot.stop()
+        return changes
+
+    (tmp_path / "index.html").write_text('<script type="module" src="a.js"></script>')
+    (tmp_path / "a.js").write_text(SELF)
+    reload, update = asyncio.run(talk())
+    assert (reload["type"], reload["path"], update["type"]) == ("full-reload", "*", "update")
+    assert "RuntimeError('unforeseen')" in said[1]
 
 
 def test_a_graceful_end_closes_with_service_restart(site: Services) -> None:
