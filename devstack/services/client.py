@@ -29,6 +29,7 @@ class Client:
     __slots__ = (
         "_bucket",
         "_refusals",
+        "_replays",
         "_trading",
         "_warned_at",
         "connection",
@@ -46,6 +47,7 @@ class Client:
         self._trading = trading
         self._bucket = Bucket(trading.limits.message_burst, now)
         self._refusals = 0
+        self._replays = Bucket(trading.limits.replayed_burst, now)
         self._warned_at = 0.0
         self.connection = f"{CONNECTION_PREFIX}{secrets.token_hex(6)}"
         self.name = self.connection
@@ -147,7 +149,7 @@ class Client:
         if had | wanted:  # an empty list of symbols is answered, and is no subscription
             self.subscriptions[message.channel] = had | wanted
             feed.join(self, message.channel, had | wanted)
-        if message.resume is not None and self._can_resume(message.resume, seq):
+        if message.resume is not None and self._can_resume(message.resume, seq, len(wanted)):
             session = feed.source.market.session
             self._send(type="resumed", channel=message.channel, session=session, seq=message.resume.seq)
             self.socket.write(feed.missed(message.channel, wanted, message.resume.seq))
@@ -164,10 +166,17 @@ class Client:
         bots.join(self)
         self.socket.write(bots.snapshot(self, self._trading.feed.source.market.session, after))
 
-    def _can_resume(self, resume: Resume, seq: int) -> bool:
-        """Another machine's clock may be a moment ahead of ours, so `seq` may be a little below theirs."""
-        limit = self._trading.limits.replay_ticks
-        return resume.session == self._trading.feed.source.market.session and abs(seq - resume.seq) <= limit
+    def _can_resume(self, resume: Resume, seq: int, symbols: int) -> bool:
+        """Say whether the gap of so many symbols is to be replayed.
+
+        Another machine's clock may be a moment ahead of ours, so `seq` may be a little below theirs.
+        """
+        limits, gap = self._trading.limits, seq - resume.seq
+        if resume.session != self._trading.feed.source.market.session or abs(gap) > limits.replay_ticks:
+            return False
+        now = asyncio.get_running_loop().time()
+        cost = max(0, gap) * symbols
+        return self._replays.take(limits.replayed_per_second, limits.replayed_burst, now, cost)
 
     def _checked_symbols(self, names: list[str] | None) -> frozenset[str]:
         from devstack.services.protocol import BadMessageError

@@ -15,6 +15,8 @@ class Limits:
     `connects_per_second` and `connect_burst` are per address. `idle_s` is how long a connection may stay
     that has no subscription and says nothing. `heartbeat_s` is the time between two pings; after three
     without a sign of life the connection is given up. `replay_ticks` is the longest gap that is replayed.
+    `replayed_burst` bounds what one connection is replayed, in ticks of single symbols, and refills by
+    `replayed_per_second`: enough for every symbol of both channels once, and then as fast as they tick.
     """
 
     message_bytes: int = 16 * 1024
@@ -28,6 +30,8 @@ class Limits:
     idle_s: float = 300.0
     heartbeat_s: float = 20.0
     replay_ticks: int = 200
+    replayed_burst: int = 4000
+    replayed_per_second: float = 200.0
 
 
 DEFAULT_LIMITS = Limits()
@@ -42,13 +46,13 @@ class Bucket:
         self._tokens = burst
         self._at = now
 
-    def take(self, rate: float, burst: float, now: float) -> bool:
-        """Take one token, if there is one."""
+    def take(self, rate: float, burst: float, now: float, count: int = 1) -> bool:
+        """Take `count` tokens, if there are so many."""
         self._tokens = min(burst, self._tokens + (now - self._at) * rate)
         self._at = now
-        if self._tokens < 1.0:
+        if self._tokens < count:
             return False
-        self._tokens -= 1.0
+        self._tokens -= count
         return True
 
 

@@ -99,6 +99,23 @@ def test_too_many_subscriptions_are_refused() -> None:
         assert raw.message("error")["code"] == "too_many_subscriptions"
 
 
+def test_beyond_its_share_of_replays_a_connection_gets_snapshots() -> None:
+    limits = {"replayed_burst": 400, "replayed_per_second": 0.001}
+    with serving("trading", limits=limits) as running, opened(running, 2) as (greedy, other):
+        session = greedy.frame().json["session"]
+        greedy.say(type="subscribe", channel="book", symbols=["ETH-USD"])
+        seq = greedy.message("snapshot")["seq"]
+        wish = {"channel": "quotes", "symbols": ["BTC-USD", "EUR-USD"]}
+        resume = {"session": session, "seq": seq - 120}
+        kinds = []
+        for raw in (greedy, greedy, other):
+            raw.say(type="subscribe", resume=resume, **wish)
+            while (kind := raw.frame().json["type"]) not in ("resumed", "snapshot"):
+                pass
+            kinds.append(kind)
+        assert kinds == ["resumed", "snapshot", "resumed"]
+
+
 def test_an_idle_connection_is_closed_and_a_subscriber_is_not() -> None:
     limits = {"idle_s": 0.3, "heartbeat_s": 0.4}
     with serving("trading", limits=limits) as running, opened(running, 3) as (idle, of_nothing, subscriber):
