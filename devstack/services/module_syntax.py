@@ -7,7 +7,7 @@ to tell code from text (ECMA-262, chapters 12 and 16.2). Whether the module is v
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
 
@@ -24,6 +24,7 @@ TEMPLATE_TEXT = re.compile(r"(?:[^`\\$]|\\.|\$(?!\{))*", re.DOTALL)
 REGULAR_EXPRESSION = re.compile(r"/(?:[^/\\\[\n]|\\.|\[(?:[^\]\\\n]|\\.)*\])+/\w*")
 ESCAPE = re.compile(r"\\(?:u\{([0-9A-Fa-f]+)\}|u([0-9A-Fa-f]{4})|x([0-9A-Fa-f]{2})|(.))", re.DOTALL)
 
+OPENING, CLOSING = frozenset("([{"), frozenset(")]}")
 BEFORE_OPERAND = frozenset(
     {"return", "typeof", "case", "in", "of", "delete", "void", "instanceof", "new", "do", "else", "throw"}
     | {"yield", "await", "default", "extends"}
@@ -77,12 +78,13 @@ def read_module(source: str) -> ModuleSyntax:
     if "import" not in source and "export" not in source:
         return ModuleSyntax()
     tokens = list(tokenize(source))
+    closings = _closings(tokens)
     imports: list[Reference] = []
     open_imports: list[int] = []
     for index, token in enumerate(tokens):
         if token.kind is not Kind.WORD or token.text not in ("import", "export"):
             continue
-        if _is_property(tokens, index):
+        if _is_property(tokens, index, closings):
             continue
         if token.text == "import" and _text(tokens, index + 1) == "(":
             found = _only_argument(tokens, index + 2)
@@ -90,7 +92,7 @@ def read_module(source: str) -> ModuleSyntax:
                 open_imports.append(token.start)
             else:
                 imports.append(found)
-        elif reference := _source_of(tokens, index):
+        elif reference := _source_of(tokens, index, closings):
             imports.append(reference)
     accepts, accepts_self, uses_hot = _hot_calls(tokens)
     return ModuleSyntax(tuple(imports), tuple(open_imports), accepts, accepts_self, uses_hot)
@@ -103,22 +105,26 @@ def _text(tokens: list[Token], index: int) -> str:
     return tokens[index].text
 
 
-def _is_property(tokens: list[Token], index: int) -> bool:
+def _is_property(tokens: list[Token], index: int, closings: Mapping[int, int]) -> bool:
     """Say whether the word at `index` is a name: `a.import`, `{ import: 1 }`, a method `import() {`."""
     if _text(tokens, index - 1) in (".", "?.") or _text(tokens, index + 1) in (":", "=", ","):
         return True
-    return _text(tokens, index + 1) == "(" and _text(tokens, _closing(tokens, index + 1) + 1) == "{"
+    if _text(tokens, index + 1) != "(" or index + 1 not in closings:
+        return False
+    return _text(tokens, closings[index + 1] + 1) == "{"
 
 
-def _closing(tokens: list[Token], index: int) -> int:
-    """Return the index of the bracket that closes the one at `index`, or the last index."""
-    depth = 0
-    for position in range(index, len(tokens)):
+def _closings(tokens: list[Token]) -> dict[int, int]:
+    """Return the index of the closing bracket for that of each opening one that is closed."""
+    found: dict[int, int] = {}
+    unclosed: list[int] = []
+    for position in range(len(tokens)):
         text = _text(tokens, position)
-        depth += (text in ("(", "[", "{")) - (text in (")", "]", "}"))
-        if depth == 0:
-            return position
-    return len(tokens) - 1
+        if text in OPENING:
+            unclosed.append(position)
+        elif text in CLOSING and unclosed:
+            found[unclosed.pop()] = position
+    return found
 
 
 def _reference(token: Token) -> Reference:
@@ -132,7 +138,7 @@ def _only_argument(tokens: list[Token], index: int) -> Reference | None:
     return _reference(tokens[index]) if _text(tokens, index + 1) in (")", ",") else None
 
 
-def _source_of(tokens: list[Token], index: int) -> Reference | None:
+def _source_of(tokens: list[Token], index: int, closings: Mapping[int, int]) -> Reference | None:
     """Return the module named by the import or export declaration at `index`, if it names one."""
     following = index + 1
     if following >= len(tokens) or _text(tokens, following) == ".":
@@ -144,7 +150,7 @@ def _source_of(tokens: list[Token], index: int) -> Reference | None:
     while following < len(tokens):
         text = _text(tokens, following)
         if text == "{":
-            following = _closing(tokens, following)
+            following = closings.get(following, len(tokens))
         elif text == "from" and following + 1 < len(tokens) and tokens[following + 1].kind is Kind.STRING:
             return _reference(tokens[following + 1])
         elif text in ("import", "export") or not (tokens[following].kind is Kind.WORD or text in ("*", ",")):
@@ -177,8 +183,13 @@ def _accepted(tokens: list[Token], index: int) -> list[Reference] | None:
         return [_reference(tokens[index])]
     if _text(tokens, index) != "[":
         return None
-    inside = tokens[index + 1 : _closing(tokens, index)]
-    return [_reference(token) for token in inside if token.kind in (Kind.STRING, Kind.TEMPLATE)]
+    named: list[Reference] = []
+    for position in range(index + 1, len(tokens)):
+        if _text(tokens, position) in OPENING | CLOSING:  # its end, or no list of literals
+            break
+        if tokens[position].kind in (Kind.STRING, Kind.TEMPLATE):
+            named.append(_reference(tokens[position]))
+    return named
 
 
 def _unescape(text: str) -> str:
@@ -255,10 +266,10 @@ class _Scanner:
         self.position = match.end() if match else self.position
 
     def _punctuator(self, text: str, start: int) -> Iterator[Token]:
-        if text in ("(", "[", "{"):
+        if text in OPENING:
             self.brackets.append((text, self.previous))
             self.operand_next = True
-        elif text in (")", "]", "}") and self.brackets:
+        elif text in CLOSING and self.brackets:
             opening, before = self.brackets.pop()
             if opening == "`":
                 self._resume_template()

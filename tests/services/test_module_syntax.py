@@ -142,6 +142,14 @@ console.log(JSON.stringify(process.argv.slice(2).map(named)));
 """
 
 
+@pytest.mark.parametrize("opened", ["import(", "import {", "import.meta.hot.accept(["])
+def test_of_thousands_that_are_never_closed_each_is_read_once(opened: str) -> None:
+    """Where each were read to the end of the file, this would take minutes."""
+    syntax = read_module(f"import './a.js'; {opened * 20_000}")
+    assert [found.specifier for found in syntax.imports] == ["./a.js"]
+    assert len(syntax.open_imports) == (20_000 if opened == "import(" else 0)
+
+
 @pytest.mark.node
 @pytest.mark.skipif(shutil.which("npm") is None, reason="Node.js with npm is not installed")
 def test_it_finds_what_es_module_lexer_finds_in_real_packages(tmp_path: Path) -> None:
