@@ -6,6 +6,9 @@ sibling's; a stranger may have been faster. What counts is whose process holds t
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
+
 from devstack.checks.facts import StackFacts, is_vite
 from devstack.core.findings import Finding, Level
 from devstack.core.port_report import BusyReason
@@ -28,6 +31,15 @@ def find_impostors(facts: StackFacts) -> tuple[Finding, ...]:
 def check_claims(facts: StackFacts) -> tuple[Finding, ...]:
     """Return one finding for each claim of a stack that is up: held by its service, or by whom instead."""
     return tuple(_impostor(claim, facts) or _held(claim, facts) for claim in facts.stack.claims)
+
+
+def as_warnings(findings: Iterable[Finding], facts: StackFacts) -> tuple[Finding, ...]:
+    """Return the findings as a stack that is up is told of them: an impostor alone is an error."""
+    impostors = find_impostors(facts)
+    return tuple(
+        replace(one, level=Level.WARNING) if one.level is Level.ERROR and one not in impostors else one
+        for one in findings
+    )
 
 
 def _impostor(claim: PortClaim, facts: StackFacts) -> Finding | None:

@@ -75,5 +75,7 @@ def _look(look: Look, stack: Stack) -> tuple[Finding, ...]:
     import asyncio
 
     from devstack.checks.contract import check_contract
+    from devstack.checks.impostors import as_warnings
 
-    return asyncio.run(check_contract(facts_of_run(stack, record), foreign_pages=False))
+    facts = facts_of_run(stack, record)
+    return as_warnings(asyncio.run(check_contract(facts, foreign_pages=False)), facts)

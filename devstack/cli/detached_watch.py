@@ -73,7 +73,7 @@ class DetachedWatch:
         Nobody is asked over the network: `up -d` is done when all are ready.
         """
         from devstack.checks.exposure import check_exposure
-        from devstack.checks.impostors import check_claims
+        from devstack.checks.impostors import as_warnings, check_claims
         from devstack.cli.running_facts import facts_of_run
         from devstack.supervisor.record import running_record
 
@@ -81,7 +81,7 @@ class DetachedWatch:
         if record is None:
             return ()
         facts = facts_of_run(self._stack, record)
-        findings = (*check_claims(facts), *check_exposure(facts))
+        findings = as_warnings((*check_claims(facts), *check_exposure(facts)), facts)
         return tuple(finding for finding in findings if finding.level is not Level.OK)
 
 

@@ -212,6 +212,26 @@ def test_what_is_open_to_the_network_is_a_warning_after_ready(project: Project, 
     assert warning not in rest
 
 
+@BOTH
+def test_a_claim_on_which_nobody_listens_is_a_warning_and_for_doctor_an_error(
+    project: Project, up: tuple[str, ...]
+) -> None:
+    project.write(
+        project.run("listen.py", f"@{project.page}"),
+        "echo listening; exec sleep 600",
+        'ready = { log = "listening" }\n',
+    )
+    running = start_devstack(project.folder, *up)
+    what = f"trading claims {project.trading} and does not listen there"
+    output = read_until(running, f"warning: {what}")
+    assert "error:" not in output
+    doctor = devstack(project.folder, "doctor")
+    assert re.search(rf"^error +impostors +{what}", doctor.stdout, re.MULTILINE), doctor.stdout
+    devstack(project.folder, "down")
+    running.communicate(timeout=20)
+    assert running.returncode == 0
+
+
 def test_after_ready_an_impostor_is_told_and_dev_goes_on(project: Project) -> None:
     flag = project.folder / "go"
     again = project.run("listen.py", f"@{project.trading}")
