@@ -20,9 +20,11 @@ from devstack.core.events import Cause, Event, StackReady
 from devstack.core.stack import Stack
 from devstack.errors import DevstackError
 from devstack.machine import system
-from devstack.supervisor import record
+from devstack.supervisor.event_loop import run_event_loop
 from devstack.supervisor.first_spawn import start_first
 from devstack.supervisor.messages import encode
+from devstack.supervisor.project_lock import sign_lock
+from devstack.supervisor.run_folder import cannot_use, run_folder, supervisor_log_path
 from devstack.supervisor.run_options import RunOptions
 from devstack.supervisor.signals import hold_signals
 
@@ -114,7 +116,7 @@ def main() -> None:
 
 def _run(order: Order, report: _Report) -> int:
     """Run the stack to its end. What raises leaves nothing running."""
-    record.sign_lock(order.stack.project, order.lock)
+    sign_lock(order.stack.project, order.lock)
     journal = _open_journal(order.stack.project)
     first = start_first(order.stack, color=False)
     report.say({"type": "guardian", **asdict(first.guard.guardian.id)})
@@ -125,9 +127,7 @@ def _run(order: Order, report: _Report) -> int:
         supervisor.audience.add(journal)
         supervisor.launch()
 
-        import asyncio
-
-        return asyncio.run(_supervise(supervisor, report))
+        return run_event_loop(_supervise(supervisor, report))
     except Exception:
         first.abandon()
         journal.say({"type": "error", "message": _traceback()})
@@ -136,9 +136,9 @@ def _run(order: Order, report: _Report) -> int:
 
 def _open_journal(project: str) -> _Journal:
     try:
-        return _Journal(record.supervisor_log_path(project))
+        return _Journal(supervisor_log_path(project))
     except OSError as error:
-        raise record.cannot_use(record.run_folder(project), error) from error
+        raise cannot_use(run_folder(project), error) from error
 
 
 async def _supervise(supervisor: Supervisor, report: _Report) -> int:

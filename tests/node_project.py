@@ -17,8 +17,8 @@ from pathlib import Path
 from devstack.checks.facts import StackFacts, gather_facts
 from devstack.core.ports import PortClaim, Protocol
 from devstack.core.service import Service
-from devstack.core.stack import Stack
-from devstack.machine.process_tree import COOKIE, SERVICE, Marks
+from devstack.core.stack import COOKIE, Stack
+from devstack.machine.process_tree import SERVICE, Marks
 from tests.waiting import until
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "vite-express"

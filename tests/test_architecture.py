@@ -172,7 +172,7 @@ RULES = {
     "only console and cli print": Rule(
         ("print", "sys.stdout", "sys.stderr"),
         ("cli/", "console/"),
-        {"supervisor/guardian.py": "it has nobody to tell that its log cannot be written"},
+        {"supervisor/guardian_watch.py": "it has nobody to tell that its log cannot be written"},
     ),
     "only cli reads the environment": Rule(
         ("os.environ", "os.environb", "os.getenv"),

@@ -147,7 +147,7 @@ def _claims(
     record = running_record(options.project)
     if record is None or (mode is not None and mode != record.mode):
         return load_stack(options).stack.claims
-    stack = load_stack(replace(options, mode=record.mode)).stack
+    stack = load_stack(options._replace(mode=record.mode)).stack
     ports = {service.name: service.ports for service in record.services}
     return tuple(
         moved

@@ -14,6 +14,7 @@ from devstack.console.telling import Telling
 from devstack.console.wording import own_prefix, own_text, prefixes
 from devstack.core.events import Event, ServiceChanged, StackReady, StackStopping
 from devstack.core.service import ServiceState
+from devstack.supervisor.event_loop import run_event_loop
 from devstack.supervisor.first_spawn import FirstSpawn
 from devstack.supervisor.run_options import RunOptions
 from devstack.supervisor.supervisor import Supervisor
@@ -40,13 +41,14 @@ def run_in_foreground(prepared: Prepared, first: FirstSpawn, options: RunOptions
     view.attach(supervisor)
     supervisor.launch()
 
+    return run_event_loop(_run(supervisor, view))
+
+
+async def _run(supervisor: Supervisor, view: ForegroundView) -> int:
     import asyncio
 
-    async def _run() -> int:
-        asyncio.get_running_loop().call_soon(view.redraw)
-        return await supervisor.run()
-
-    return asyncio.run(_run())
+    asyncio.get_running_loop().call_soon(view.redraw)
+    return await supervisor.run()
 
 
 class ForegroundView:

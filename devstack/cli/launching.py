@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from devstack.errors import DevstackError, PortTakenError, UsageError
 
@@ -16,8 +15,7 @@ if TYPE_CHECKING:
     from devstack.core.stack import Stack
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
+class Prepared(NamedTuple):
     """A stack that may start now. `lock` is the descriptor that holds the project's lock.
 
     `notes` are lines to say first: which mode and Procfile and why, and what was cleaned up.
@@ -36,7 +34,8 @@ def prepare(options: StackOptions, *, ports: str, no_color: bool = False) -> Pre
     """
     from devstack.config.stack import load_stack
     from devstack.machine import system
-    from devstack.supervisor.record import acquire_lock, prepare_run_folder
+    from devstack.supervisor.project_lock import acquire_lock
+    from devstack.supervisor.run_folder import prepare_run_folder
 
     if system.IS_WINDOWS:
         raise DevstackError(
@@ -71,7 +70,11 @@ def end_stale_run(project: str) -> list[str]:
 
     The caller holds the project's lock, so that supervisor is dead.
     """
-    from devstack.supervisor.record import read_record, remove_record
+    from devstack.supervisor.run_folder import record_path, remove_record
+
+    if not os.path.exists(record_path(project)):
+        return []  # nearly always, and then nothing of the rest is imported
+    from devstack.supervisor.record import read_record
     from devstack.supervisor.stale import end_run
 
     record = read_record(project)
@@ -91,7 +94,7 @@ def move_ports(options: StackOptions, loaded: LoadedStack) -> tuple[LoadedStack,
     from devstack.machine.preflight import free_ports
 
     overrides: Mapping[tuple[str, str], int] = free_ports(loaded.stack.claims)
-    moved = load_stack(replace(options, port_overrides=overrides), loaded.files)
+    moved = load_stack(options._replace(port_overrides=overrides), loaded.files)
     before = {(claim.service, claim.variable): claim.port for claim in loaded.stack.claims}
     lines = [
         f"{claim.service}: {claim.variable}={claim.port} for this run instead of "

@@ -48,7 +48,7 @@ def logs(
     from devstack.console.log_lines import LogPrinter
     from devstack.supervisor.control_client import connect
     from devstack.supervisor.log_reader import LogCursor, last_blocks
-    from devstack.supervisor.record import logs_folder
+    from devstack.supervisor.run_folder import logs_folder
 
     folder = run_folder_project(ctx)
     with connect(folder) as client:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from devstack.cli.smoke_run import SmokeRun
@@ -31,7 +31,7 @@ class ParityRun:
         from devstack.checks.parity import compare, requests_for
         from devstack.config.stack import load_stack
 
-        options = {mode: replace(self.options, mode=mode) for mode in MODES}
+        options = {mode: self.options._replace(mode=mode) for mode in MODES}
         requests = requests_for([load_stack(options[mode]).stack for mode in MODES])
         answers = {}
         for mode in MODES:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from dataclasses import dataclass
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 from devstack.cli.launching import prepare
 from devstack.cli.stack_options import options_from
@@ -16,8 +15,7 @@ from devstack.supervisor.first_spawn import start_first
 from devstack.supervisor.run_options import RunOptions
 
 
-@dataclass(frozen=True, slots=True)
-class UpRequest:
+class UpRequest(NamedTuple):
     """What the command line asks of `up`. `start` is -C's folder, None for the current one."""
 
     start: str | None = None

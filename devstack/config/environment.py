@@ -11,6 +11,7 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from devstack.config.bare_package import bare_package
 from devstack.config.files import read_text, shown_text
 from devstack.errors import ConfigError
 
@@ -79,7 +80,8 @@ def read_env_file(path: str, name: str) -> EnvFile | None:
 
 
 def _entries(text: str, name: str) -> list[Entry]:
-    from dotenv.parser import parse_stream
+    with bare_package("dotenv"):  # its __init__ brings logging, tempfile and urllib: an eighth of a start
+        from dotenv.parser import parse_stream
 
     entries = []
     for binding in parse_stream(io.StringIO(text)):
@@ -183,8 +185,9 @@ class _Resolver:
         return self._known[place]
 
     def _expanded(self, place: tuple[int, int], text: str) -> str:
-        from dotenv.variables import Variable as Reference
-        from dotenv.variables import parse_variables
+        with bare_package("dotenv"):
+            from dotenv.variables import Variable as Reference
+            from dotenv.variables import parse_variables
 
         if place in self._open:
             raise self._circle(place)

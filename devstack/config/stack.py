@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import NamedTuple
 
 from devstack.config.choice import (
@@ -33,8 +33,7 @@ from devstack.core.stack import Stack
 from devstack.errors import ConfigError
 
 
-@dataclass(frozen=True, slots=True)
-class StackOptions:
+class StackOptions(NamedTuple):
     """What the command line and the shell say. Paths are absolute or relative to the project's folder.
 
     `environ` is the shell's environment. `services` empty: all. `scale` is service → instances.
@@ -48,8 +47,8 @@ class StackOptions:
     procfile: str | None = None
     env_file: str | None = None
     services: tuple[str, ...] = ()
-    scale: Mapping[str, int] = field(default_factory=dict)
-    port_overrides: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    scale: Mapping[str, int] = MappingProxyType({})
+    port_overrides: Mapping[tuple[str, str], int] = MappingProxyType({})
     tool_folder: str | None = None
     exit_code_from: str | None = None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from devstack.config.files import shown_text
 from devstack.config.toml_lines import Path
@@ -13,16 +13,14 @@ from devstack.errors import ConfigError
 MOST_SECONDS = 1e9
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(NamedTuple):
     """Where the values come from: the file's name as a person would write it, and the line of every key."""
 
     name: str
     lines: Mapping[Path, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(NamedTuple):
     """One value, the path that leads to it, and the document it stands in."""
 
     value: object

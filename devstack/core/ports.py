@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import assert_never
+from typing import NamedTuple, assert_never
 
 FIRST_PORT = 1
 LAST_PORT = 65535
@@ -58,8 +58,7 @@ class PortClaim:
         return f"ws://localhost:{self.port}{self.path or '/'}" if serves else None
 
 
-@dataclass(frozen=True, slots=True)
-class TableRow:
+class TableRow(NamedTuple):
     """One row of the seed's port table: the claim that a service of that name has by default."""
 
     name: str

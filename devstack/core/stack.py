@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from devstack.core.ports import PortClaim
 from devstack.core.service import Service
 
+COOKIE = "DEVSTACK_RUN"
+"""The variable whose value is unique to one run of one stack."""
+
 
 @dataclass(frozen=True, slots=True)
 class Stack:

@@ -19,12 +19,9 @@ import os
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
+from devstack.core.stack import COOKIE
 from devstack.machine import system
 from devstack.machine.system import ProcessId, ProcessRow
-
-COOKIE = "DEVSTACK_RUN"
-"""The variable whose value is unique to one run of one stack."""
-
 
 SERVICE = "DEVSTACK_SERVICE"
 

@@ -12,9 +12,9 @@ from typing import Any, Self
 
 from devstack.errors import ControlError, NotRunningError, UsageError
 from devstack.machine import system
-from devstack.supervisor import record as run_record
 from devstack.supervisor.control_methods import INVALID_PARAMETERS, PROTOCOL
-from devstack.supervisor.record import Record
+from devstack.supervisor.record import Record, running_record
+from devstack.supervisor.run_folder import run_folder, socket_path
 
 CONNECT_TIMEOUT = 5.0
 LONGEST_TIMEOUT = 1e6  # poll(2) counts milliseconds in an int
@@ -108,8 +108,8 @@ def _connect(record: Record) -> socket.socket:
     before = os.getcwd()
     try:
         # By its short name from within its folder: a socket's path may have 107 bytes, a project's more.
-        os.chdir(run_record.run_folder(record.project))
-        connection.connect(os.path.basename(run_record.socket_path(record.project)))
+        os.chdir(run_folder(record.project))
+        connection.connect(os.path.basename(socket_path(record.project)))
         peer = system.peer_user(connection)
         if peer not in (None, system.user_id(), 0):
             raise PermissionError("the control socket is another user's")
@@ -135,7 +135,7 @@ def result_of(message: Mapping[str, Any]) -> dict[str, Any]:
 
 def connect(project: str) -> ControlClient:
     """Return a connection to the supervisor of the stack that runs in `project`. Raises NotRunningError."""
-    record = run_record.running_record(project)
+    record = running_record(project)
     if record is None:
         raise NotRunningError(f"no stack is running in {project}", hint="`devstack up -d` starts it")
     client = ControlClient(record)

@@ -10,18 +10,21 @@ import contextlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from devstack.core.service import Service
-from devstack.core.stack import Stack
+from devstack.core.stack import COOKIE, Stack
 from devstack.errors import DevstackError
 from devstack.machine import system
-from devstack.machine.process_tree import COOKIE, Marks
-from devstack.supervisor import record as run_record
 from devstack.supervisor.children import Children
 from devstack.supervisor.guard import Guard
 from devstack.supervisor.process import Spawned, SpawnError, spawn
+from devstack.supervisor.run_folder import cannot_use, remove_record, run_folder
 from devstack.supervisor.run_options import MOST_CLIENTS
 from devstack.supervisor.signals import hold_signals
+
+if TYPE_CHECKING:
+    from devstack.machine.process_tree import Marks
 
 OWN_DESCRIPTORS = 64
 DESCRIPTORS_EACH = 4
@@ -51,11 +54,13 @@ class FirstSpawn:
         end_leftovers(self.marks, GRACE)
         self.guard.dismiss()
         with contextlib.suppress(OSError):  # a record that stays is stale, and nobody will believe it
-            run_record.remove_record(self.project)
+            remove_record(self.project)
 
     @property
     def marks(self) -> Marks:
         """Return the marks of every process of the run, orphans that became ours included."""
+        from devstack.machine.process_tree import Marks
+
         outside = frozenset({os.getpid(), self.guard.guardian.id.pid})
         me = system.identify(os.getpid())
         if me is not None and self.adopts_orphans:
@@ -77,9 +82,9 @@ def start_first(stack: Stack, *, color: bool) -> FirstSpawn:
     adopts_orphans = not system.has_children()
     system.keep_descriptors_from_children()
     try:
-        run_record.remove_record(stack.project)
+        remove_record(stack.project)
     except OSError as error:
-        raise run_record.cannot_use(run_record.run_folder(stack.project), error) from error
+        raise cannot_use(run_folder(stack.project), error) from error
     cookie = os.urandom(16).hex()
     children = Children()
     guard = Guard(stack.project, cookie, children)

@@ -6,9 +6,9 @@ import os
 from collections.abc import Callable
 
 from devstack.machine import system
-from devstack.supervisor import record as run_record
 from devstack.supervisor.children import Children
 from devstack.supervisor.guardian import Guardian, Holdings, start_guardian
+from devstack.supervisor.run_folder import record_path, socket_path, supervisor_log_path
 
 
 class Guard:
@@ -29,8 +29,8 @@ class Guard:
         self.guardian = self._start()
 
     def _start(self) -> Guardian:
-        files = (run_record.record_path(self._project), run_record.socket_path(self._project))
-        log = run_record.supervisor_log_path(self._project)
+        files = (record_path(self._project), socket_path(self._project))
+        log = supervisor_log_path(self._project)
         guardian = start_guardian(self._cookie, files, log, self.holdings)
         self._children.watch(guardian.id.pid, lambda _: self._ended())
         return guardian

@@ -13,19 +13,18 @@ before the heavy imports, so that it costs next to no memory.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
-import sys
+import time
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from devstack.machine import system
-from devstack.machine.process_tree import Marks
 from devstack.machine.system import ProcessId
-from devstack.supervisor.leftovers import end_leftovers
 
 GRACE = 2.0
+SERVICES_FIRST = 0.1
+"""Seconds that the guardian leaves the processors to the services, before it imports what it may need."""
 
 
 @dataclass(slots=True)
@@ -81,14 +80,18 @@ def start_guardian(cookie: str, run_files: tuple[str, ...], log_path: str, holdi
     `holdings` is what runs already.
     """
     me = system.identify(os.getpid())
-    marks = Marks(cookie=cookie, since=me.started if me else 0.0)
     theirs, ours = os.pipe()
     pid = os.fork()
     if pid == 0:
         code = 1
         try:
             _become_guardian(theirs)
-            code = watch(theirs, marks, run_files, log_path)
+            time.sleep(SERVICES_FIRST)
+            from devstack.machine.process_tree import Marks
+            from devstack.supervisor.guardian_watch import watch
+
+            os.chdir("/")  # sys.path may have named the folder from within
+            code = watch(theirs, Marks(cookie=cookie, since=me.started if me else 0.0), run_files, log_path)
         finally:
             os._exit(code)
     os.close(theirs)
@@ -109,57 +112,8 @@ def _become_guardian(pipe: int) -> None:
         os.dup2(null, standard)
     os.closerange(3, pipe)
     os.closerange(pipe + 1, _highest_descriptor() + 1)
-    os.chdir("/")
 
 
 def _highest_descriptor() -> int:
     folder = "/proc/self/fd" if system.IS_LINUX else "/dev/fd"
     return max((int(name) for name in os.listdir(folder) if name.isdigit()), default=255)
-
-
-def watch(pipe: int, marks: Marks, run_files: tuple[str, ...], log_path: str) -> int:
-    """Wait for the supervisor's end and clean up after it; return the exit code."""
-    holdings = _read_holdings(pipe)
-    groups, pipes = dict.fromkeys(holdings.groups, ""), frozenset(holdings.pipes)
-    outcome = end_leftovers(
-        replace(marks, groups=groups, pipes=pipes, outside=frozenset({os.getpid()})), GRACE
-    )
-    _write_log(log_path, f"the supervisor was killed; ended {len(outcome.ended)} processes of its stack\n")
-    if outcome.left:
-        return 1
-    if _names(run_files[0], marks.cookie):
-        for path in run_files:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(path)
-    return 0
-
-
-def _names(path: str, cookie: str) -> bool:
-    """Say whether the record at `path` is that of the run: another supervisor may have come since."""
-    try:
-        with open(path, "rb") as file:
-            return cookie.encode() in file.read()
-    except OSError:
-        return False
-
-
-def _read_holdings(pipe: int) -> Holdings:
-    """Read messages until the pipe's end; return what is the run's then."""
-    holdings = Holdings()
-    rest = b""
-    while chunk := os.read(pipe, 4096):
-        *messages, rest = (rest + chunk).split(b"\n")
-        for message in messages:
-            holdings.take(message)
-    return holdings
-
-
-def _write_log(path: str, text: str) -> None:
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    except OSError as error:
-        # A full disk must not keep the guardian from its work; there is nobody else to tell.
-        sys.stderr.write(f"{path}: {error}\n")
-        return
-    os.write(descriptor, text.encode())
-    os.close(descriptor)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from devstack.core.events import Cause, Notice
 from devstack.core.lines import LONGEST_LINE
 from devstack.machine import system
-from devstack.supervisor.record import FOLDER
+from devstack.supervisor.run_folder import FOLDER
 
 if TYPE_CHECKING:
     from devstack.supervisor.supervisor import Supervisor

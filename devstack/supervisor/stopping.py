@@ -15,7 +15,9 @@ from devstack.machine import system
 from devstack.machine.system import ProcessRow
 from devstack.supervisor.control_client import ANSWER_WITHIN, ControlClient, result_of
 from devstack.supervisor.messages import decode
-from devstack.supervisor.record import Record, acquire_lock, lost_supervisor, read_record, remove_record
+from devstack.supervisor.project_lock import acquire_lock, lost_supervisor
+from devstack.supervisor.record import Record, read_record
+from devstack.supervisor.run_folder import remove_record
 from devstack.supervisor.stale import end_guardian, end_run, wait_for_supervisor, wait_until_gone
 
 DEFAULT_GRACE = 10.0

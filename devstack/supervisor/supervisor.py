@@ -35,13 +35,13 @@ from devstack.core.stack import Stack
 from devstack.errors import RunDirectoryError
 from devstack.machine import system
 from devstack.machine.system import ProcessId
-from devstack.supervisor import record as run_record
 from devstack.supervisor.audience import Audience
 from devstack.supervisor.faults import Faults
 from devstack.supervisor.first_spawn import FirstSpawn
 from devstack.supervisor.log_file import log_size, remove_logs
 from devstack.supervisor.output import Output
 from devstack.supervisor.recorder import Recorder
+from devstack.supervisor.run_folder import cannot_use, logs_folder, remove_record, run_folder
 from devstack.supervisor.run_options import Phase, RunOptions
 from devstack.supervisor.runner import Runner, World
 from devstack.supervisor.screen import Screen
@@ -82,7 +82,7 @@ class Supervisor:
         self.audience = Audience(listener, self._faults.take)
         self.output = Output(
             Screen(options.screen),
-            run_record.logs_folder(stack.project),
+            logs_folder(stack.project),
             log_size(len(stack.services)),
             options.prefixes,
         )
@@ -109,10 +109,10 @@ class Supervisor:
     def _prepare(self, environments: Mapping[str, Mapping[str, str]]) -> None:
         """Make all that a runner needs. Raises RunDirectoryError, ServiceError."""
         try:
-            remove_logs(run_record.logs_folder(self.stack.project))
+            remove_logs(logs_folder(self.stack.project))
             self.output.open_logs(tuple(self._services))
         except OSError as error:
-            raise run_record.cannot_use(run_record.run_folder(self.stack.project), error) from error
+            raise cannot_use(run_folder(self.stack.project), error) from error
         self.runners = {
             name: Runner(service, environments[name], self._world) for name, service in self._services.items()
         }
@@ -368,7 +368,7 @@ class Supervisor:
         self.waiters.wake()
         await control.close()
         try:
-            run_record.remove_record(self.stack.project)
+            remove_record(self.stack.project)
         except OSError as error:  # it is stale from now on, and nobody will believe it
             self.tell(Notice(f"cannot remove the record: {error.strerror}"))
         let_signals_end_us(asyncio.get_running_loop())

@@ -11,7 +11,7 @@ from devstack.core.events import Trouble
 from devstack.core.service import UP_STATES, Service
 from devstack.core.terminal_text import plain_text
 from devstack.machine.process_tree import Marks, find_members
-from devstack.supervisor import record as run_record
+from devstack.supervisor.run_folder import logs_folder
 
 if TYPE_CHECKING:
     from devstack.core.port_report import Owner
@@ -124,7 +124,7 @@ def _who(owner: Owner) -> str:
 
 def last_lines(project: str, name: str, count: int = LAST_LINES) -> tuple[str, ...]:
     """Return the last lines of a service's log as plain text: some services clear the screen in theirs."""
-    path = os.path.join(run_record.logs_folder(project), f"{name}.log")
+    path = os.path.join(logs_folder(project), f"{name}.log")
     text = _tail(path)
     if text.count(b"\n") < count:
         text = _tail(f"{path}.1") + text  # it may just have been rotated

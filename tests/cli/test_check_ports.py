@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from devstack.machine import system
-from devstack.supervisor.record import Record, prepare_run_folder, write_record
+from devstack.supervisor.record import Record, write_record
+from devstack.supervisor.run_folder import prepare_run_folder
 from tests.cli.running import devstack, until
 from tests.machine.strangers import listening, quiet_port, stranger
 

@@ -16,7 +16,8 @@ import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
 from devstack.machine.system import identify
-from devstack.supervisor.record import Record, RecordedService, prepare_run_folder, write_record
+from devstack.supervisor.record import Record, RecordedService, write_record
+from devstack.supervisor.run_folder import prepare_run_folder
 from tests.raw_servers import free_port
 
 

@@ -16,7 +16,8 @@ import asyncio, os, sys
 from devstack.config.stack import StackOptions, load_stack
 from devstack.core.events import ServiceChanged, StackReady, StackStopping
 from devstack.supervisor.first_spawn import start_first
-from devstack.supervisor.record import acquire_lock, prepare_run_folder
+from devstack.supervisor.project_lock import acquire_lock
+from devstack.supervisor.run_folder import prepare_run_folder
 from devstack.supervisor.run_options import RunOptions
 from devstack.supervisor.supervisor import Supervisor
 

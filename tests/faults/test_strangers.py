@@ -17,7 +17,8 @@ import pytest
 from devstack.machine import system
 from devstack.machine.system import ProcessId
 from devstack.supervisor.guardian import GRACE
-from devstack.supervisor.record import Record, RecordedService, prepare_run_folder, write_record
+from devstack.supervisor.record import Record, RecordedService, write_record
+from devstack.supervisor.run_folder import prepare_run_folder
 from tests.stack import HARDEST, Project, child, project_in, until
 
 

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from devstack.core.port_report import BusyReason, Owner, PortState
+from devstack.core.stack import COOKIE
 from devstack.machine import containers, system
 from devstack.machine.listeners import Listener
 from devstack.machine.owners import OurStack, describe_owners
 from devstack.machine.preflight import check_claims
-from devstack.machine.process_tree import COOKIE
 from tests.machine.strangers import claim, named_python, quiet_port, stranger
 
 LINUX = pytest.mark.skipif(

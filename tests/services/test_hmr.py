@@ -168,9 +168,12 @@ def test_a_save_by_deleting_and_writing_anew_is_an_update_and_no_reload(site: Se
 
 
 def test_many_writes_of_one_save_are_told_together(site: Services) -> None:
-    with open_socket(site) as socket:
+    # Never emptied in between: what is read in such a moment takes no change, and is loaded again.
+    with open_socket(site) as socket, (root_of(site) / "a.js").open("r+") as script:
         for number in range(50):
-            (root_of(site) / "a.js").write_text(f"{SELF} {number}")
+            script.seek(0)
+            script.write(f"{SELF} {number}")
+            script.flush()
         seen = [next_message(socket), *the_rest(site, socket)]
         assert 1 <= len(seen) <= 3
         assert {one["type"] for one in seen} == {"update"}
