@@ -20,7 +20,7 @@ from devstack.core.events import Cause, Event, StackReady
 from devstack.core.stack import Stack
 from devstack.errors import DevstackError
 from devstack.machine import system
-from devstack.supervisor.event_loop import run_event_loop
+from devstack.supervisor.event_loop import import_asyncio
 from devstack.supervisor.first_spawn import start_first
 from devstack.supervisor.messages import encode
 from devstack.supervisor.project_lock import sign_lock
@@ -125,9 +125,12 @@ def _run(order: Order, report: _Report) -> int:
 
         supervisor = Supervisor(order.stack, replace(order.options, detached=True), report, first)
         supervisor.audience.add(journal)
+        import_asyncio()
         supervisor.launch()
 
-        return run_event_loop(_supervise(supervisor, report))
+        import asyncio
+
+        return asyncio.run(_supervise(supervisor, report))
     except Exception:
         first.abandon()
         journal.say({"type": "error", "message": _traceback()})

@@ -14,7 +14,7 @@ from devstack.console.telling import Telling
 from devstack.console.wording import own_prefix, own_text, prefixes
 from devstack.core.events import Event, ServiceChanged, StackReady, StackStopping
 from devstack.core.service import ServiceState
-from devstack.supervisor.event_loop import run_event_loop
+from devstack.supervisor.event_loop import import_asyncio
 from devstack.supervisor.first_spawn import FirstSpawn
 from devstack.supervisor.run_options import RunOptions
 from devstack.supervisor.supervisor import Supervisor
@@ -39,16 +39,16 @@ def run_in_foreground(prepared: Prepared, first: FirstSpawn, options: RunOptions
     view = ForegroundView(prepared, own_prefix(names, color=color), is_terminal=is_terminal, color=color)
     supervisor = Supervisor(stack, options, view, first)
     view.attach(supervisor)
+    import_asyncio()
     supervisor.launch()
 
-    return run_event_loop(_run(supervisor, view))
-
-
-async def _run(supervisor: Supervisor, view: ForegroundView) -> int:
     import asyncio
 
-    asyncio.get_running_loop().call_soon(view.redraw)
-    return await supervisor.run()
+    async def _run() -> int:
+        asyncio.get_running_loop().call_soon(view.redraw)
+        return await supervisor.run()
+
+    return asyncio.run(_run())
 
 
 class ForegroundView:

@@ -48,7 +48,7 @@ class FirstSpawn:
 
     def abandon(self) -> None:
         """End what was started, for the supervisor cannot go on; return when nothing is left."""
-        from devstack.supervisor.guardian import GRACE
+        from devstack.supervisor.guardian_watch import GRACE
         from devstack.supervisor.leftovers import end_leftovers
 
         end_leftovers(self.marks, GRACE)

@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 from devstack.machine import system
 from devstack.supervisor.children import Children
-from devstack.supervisor.guardian import Guardian, Holdings, start_guardian
+from devstack.supervisor.guardian import Guardian, start_guardian
+from devstack.supervisor.holdings import Holdings
 from devstack.supervisor.run_folder import record_path, socket_path, supervisor_log_path
 
 

@@ -4,11 +4,6 @@ It holds the read end of a pipe whose write end only the supervisor has. While t
 in read(2). On its end of file the supervisor was killed: the guardian finds every process of the run, asks it
 to end, and kills it after two seconds. A supervisor that is through ends its guardian itself. It is forked
 before the heavy imports, so that it costs next to no memory.
-
-    b"+<pid>\\n"     a main process, and with it a process group of that number, has started
-    b"-<pid>\\n"     that group is gone
-    b"><number>\\n"  a service's output comes through the pipe of that number
-    b"<<number>\\n"  that pipe has ended: nobody holds an end of it any more
 """
 
 from __future__ import annotations
@@ -17,12 +12,12 @@ import os
 import signal
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from devstack.machine import system
 from devstack.machine.system import ProcessId
+from devstack.supervisor.holdings import Holdings
 
-GRACE = 2.0
 SERVICES_FIRST = 0.1
 """Seconds that the guardian leaves the processors to the services, before it imports what it may need."""
 
@@ -46,31 +41,6 @@ class Guardian:
         if system.send_signal(self.id, system.KILL_SIGNAL):
             os.waitpid(self.id.pid, 0)
         os.close(self.pipe)
-
-
-@dataclass(slots=True)
-class Holdings:
-    """What is the run's by number: the process groups that run, and the pipes of their output."""
-
-    groups: set[int] = field(default_factory=set)
-    pipes: set[int] = field(default_factory=set)
-
-    def take(self, message: bytes) -> None:
-        """Change as `message` says."""
-        number = int(message[1:])
-        match message[:1]:
-            case b"+":
-                self.groups.add(number)
-            case b"-":
-                self.groups.discard(number)
-            case b">":
-                self.pipes.add(number)
-            case b"<":
-                self.pipes.discard(number)
-
-    def messages(self) -> list[bytes]:
-        """Return the messages that tell somebody new all of it."""
-        return [*(b"+%d\n" % group for group in self.groups), *(b">%d\n" % pipe for pipe in self.pipes)]
 
 
 def start_guardian(cookie: str, run_files: tuple[str, ...], log_path: str, holdings: Holdings) -> Guardian:

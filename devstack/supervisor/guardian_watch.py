@@ -8,8 +8,11 @@ import sys
 from dataclasses import replace
 
 from devstack.machine.process_tree import Marks
-from devstack.supervisor.guardian import GRACE, Holdings
+from devstack.supervisor.holdings import Holdings
 from devstack.supervisor.leftovers import end_leftovers
+
+GRACE = 2.0
+"""Seconds between SIGTERM and SIGKILL."""
 
 
 def watch(pipe: int, marks: Marks, run_files: tuple[str, ...], log_path: str) -> int:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from devstack.machine import system
 from devstack.machine.process_tree import Marks, is_alive
 from devstack.machine.system import ProcessId, ProcessRow
-from devstack.supervisor.guardian import GRACE
+from devstack.supervisor.guardian_watch import GRACE
 from devstack.supervisor.leftovers import KILL_FOR, Ended, end_leftovers
 from devstack.supervisor.record import Record
 

@@ -11,7 +11,7 @@ import pytest
 from devstack.checks.exposure import check_exposure, is_exposed
 from devstack.checks.vite_version import check_vite_version, installed_version
 from devstack.core.findings import Finding, Level
-from tests.checks.vite import VITE, write_project
+from tests.checks.vite import start_vite, write_project
 from tests.node_project import HandMadeStack, free_run, hand_made_stack, hmr_claim, page_claim, trading_claim
 
 
@@ -25,7 +25,7 @@ def test_vites_hot_reload_port_on_every_address_is_found(tmp_path: Path, node_mo
     server = f"{{ host: '127.0.0.1', port: {port}, strictPort: true, hmr: {{ port: {port + 1} }} }}"
     project = write_project(tmp_path / "p", node_modules, server)
     with hand_made_stack(project, [page_claim(port), hmr_claim(port + 1)]) as stack:
-        stack.start("frontend", VITE, port=port)
+        start_vite(stack, port)
         [finding] = exposures(stack)
     assert finding.level is Level.WARNING
     assert finding.what == f"frontend listens on [::]:{port + 1}, open to the whole network"
@@ -41,7 +41,7 @@ def test_the_line_that_mends_it_does(tmp_path: Path, node_modules: Path) -> None
     server = f"{{ host: '127.0.0.1', port: {port}, strictPort: true, ws: {ws} }}"
     project = write_project(tmp_path / "p", node_modules, server)
     with hand_made_stack(project, [page_claim(port), hmr_claim(port + 1)]) as stack:
-        stack.start("frontend", VITE, port=port)
+        start_vite(stack, port)
         [finding] = exposures(stack)
     assert finding.level is Level.OK
 

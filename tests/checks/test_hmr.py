@@ -11,7 +11,7 @@ import pytest
 from devstack.checks.hmr import check_hmr
 from devstack.checks.vite_client import parse_client
 from devstack.core.findings import Finding, Level
-from tests.checks.vite import VITE, write_project
+from tests.checks.vite import start_vite, write_project
 from tests.node_project import HandMadeStack, free_run, hand_made_stack, hmr_claim, page_claim
 
 pytestmark = pytest.mark.node
@@ -36,7 +36,7 @@ def test_a_healthy_vite_gives_its_page_hot_reload(tmp_path: Path, node_modules: 
     config = server(port, f"{option}: {{ port: {port + 1}, host: '127.0.0.1' }}")
     project = write_project(tmp_path / "p", node_modules, config)
     with hand_made_stack(project, claims(port)) as stack:
-        stack.start("frontend", VITE, port=port)
+        start_vite(stack, port)
         finding = only_finding(stack)
     assert (finding.level, finding.what) == (
         Level.OK,
@@ -50,7 +50,7 @@ def test_a_base_other_than_the_root_is_followed(tmp_path: Path, node_modules: Pa
     config = project / "vite.config.js"
     config.write_text(config.read_text().replace("cacheDir", "base: '/app/', cacheDir"))
     with hand_made_stack(project, claims(port)) as stack:
-        stack.start("frontend", VITE, port=port)
+        start_vite(stack, port)
         assert only_finding(stack).level is Level.OK
 
 
@@ -59,7 +59,7 @@ def test_a_taken_hot_reload_port_is_named_with_its_holder(tmp_path: Path, node_m
     project = write_project(tmp_path / "p", node_modules, server(port, f"hmr: {{ port: {port + 1} }}"))
     with hand_made_stack(tmp_path, []) as other, hand_made_stack(project, claims(port)) as stack:
         other.start("x", (sys.executable, "-m", "http.server", str(port + 1)), port=port + 1)
-        stack.start("frontend", VITE, port=port)
+        start_vite(stack, port)
         finding = only_finding(stack)
         pid = other.processes["x"].pid
     assert finding.level is Level.ERROR
@@ -79,8 +79,8 @@ def test_another_checkouts_vite_on_the_hot_reload_port_is_named(
     first = write_project(tmp_path / "first", node_modules, server(port + 2, hmr))
     second = write_project(tmp_path / "second", node_modules, server(port, hmr))
     with hand_made_stack(first, []) as other, hand_made_stack(second, own_claims) as stack:
-        other.start("frontend", VITE, port=port + 1)
-        stack.start("frontend", VITE, port=port)
+        start_vite(other, port + 1)
+        start_vite(stack, port)
         finding = only_finding(stack)
     assert finding.level is Level.ERROR
     assert finding.what.startswith(f"{port + 1} is the hot-reload port of another Vite: vite (pid ")
@@ -93,7 +93,7 @@ def test_a_switched_off_socket_is_named(tmp_path: Path, node_modules: Path) -> N
     port = free_run(2)
     project = write_project(tmp_path / "p", node_modules, server(port, "ws: false"))
     with hand_made_stack(project, claims(port)) as stack:
-        stack.start("frontend", VITE, port=port)
+        start_vite(stack, port)
         finding = only_finding(stack)
     assert finding.level is Level.ERROR
     assert "switched off" in finding.what
@@ -106,7 +106,7 @@ def test_hot_reload_that_is_switched_off_is_named_though_its_socket_answers(
     port = free_run(2)
     project = write_project(tmp_path / "p", node_modules, server(port, "hmr: false"))
     with hand_made_stack(project, claims(port) if is_claimed else [page_claim(port)]) as stack:
-        stack.start("frontend", VITE, port=port)
+        start_vite(stack, port)
         finding = only_finding(stack)
     assert finding.level is level
     assert finding.what == (
@@ -119,7 +119,7 @@ def test_hot_reload_elsewhere_than_claimed_is_a_warning(tmp_path: Path, node_mod
     port = free_run(2)
     project = write_project(tmp_path / "p", node_modules, server(port, ""))
     with hand_made_stack(project, claims(port)) as stack:
-        stack.start("frontend", VITE, port=port)
+        start_vite(stack, port)
         finding = only_finding(stack)
     assert finding.level is Level.WARNING
     assert finding.what == f"hot reload runs on {port}, and frontend claims {port + 1} for it"

@@ -9,7 +9,7 @@ import pytest
 
 from devstack.checks.impostors import check_claims, find_impostors
 from devstack.core.findings import Level
-from tests.checks.vite import VITE, write_project
+from tests.checks.vite import start_vite, write_project
 from tests.commands import needs_setsid
 from tests.node_project import free_run, hand_made_stack, page_claim, trading_claim, until
 
@@ -112,7 +112,7 @@ def test_vite_that_slid_to_the_trading_port_is_named_with_who_pushed_it(
     claims = [page_claim(port), trading_claim(port + 1)]
     with hand_made_stack(tmp_path, []) as other, hand_made_stack(project, claims) as stack:
         other.start("x", (sys.executable, "-m", "http.server", str(port), "--bind", "127.0.0.1"), port=port)
-        stack.start("frontend", VITE, port=port + 1)
+        start_vite(stack, port + 1)
         on_page, on_trading = find_impostors(stack.facts())
     assert "-m http.server" in on_page.what
     assert f"listens on 127.0.0.1:{port}, which frontend claims" in on_page.what
@@ -133,7 +133,7 @@ def test_vite_that_slid_from_a_port_that_nobody_claims_is_told_to_stop_instead(
         hand_made_stack(project, [trading_claim(port + 1)]) as stack,
     ):
         other.start("x", (sys.executable, "-m", "http.server", str(port), "--bind", "127.0.0.1"), port=port)
-        stack.start("web", VITE, port=port + 1)
+        start_vite(stack, port + 1, "web")
         [finding] = find_impostors(stack.facts())
     assert f"web listens on {port + 1}, which trading claims: vite (pid " in finding.what
     assert "strictPort: true" in finding.what_to_do

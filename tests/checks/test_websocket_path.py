@@ -12,7 +12,7 @@ import pytest
 
 from devstack.checks.websocket_path import check_websocket_paths
 from devstack.core.findings import Finding, Level
-from tests.checks.vite import VITE, write_project
+from tests.checks.vite import start_vite, write_project
 from tests.node_project import HandMadeStack, api_claim, free_run, hand_made_stack, page_claim, trading_claim
 
 pytestmark = pytest.mark.node
@@ -36,7 +36,7 @@ def stack_with(
     with hand_made_stack(project, claims, {**variables, **(environment or {})}) as stack:
         stack.start("api", (NODE, "api.js"), port=port + 1)
         stack.start("trading", (NODE, "trading.js"), port=port + 2)
-        stack.start("frontend", VITE, port=port)
+        start_vite(stack, port)
         yield stack
 
 

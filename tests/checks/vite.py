@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
+
+from devstack.checks.attempts import fetch
+from tests.node_project import HandMadeStack
 
 VITE = ("node_modules/.bin/vite",)
 PAGE = '<!doctype html><title>page</title><script type="module" src="/main.js"></script>'
@@ -41,3 +45,9 @@ def write_project(folder: Path, node_modules: Path, server: str) -> Path:
     (folder / "trading.js").write_text(TRADING)
     (folder / "api.js").write_text(API)
     return folder
+
+
+def start_vite(stack: HandMadeStack, port: int, service: str = "frontend") -> None:
+    """Start Vite as `service`; return when its page has come: the first one may take it seconds."""
+    stack.start(service, VITE, port=port)
+    assert asyncio.run(fetch(port, "/", within=60)) is not None, stack.log(service)

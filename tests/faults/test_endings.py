@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import pytest
 
-from devstack.supervisor.guardian import GRACE
+from devstack.supervisor.guardian_watch import GRACE
 from devstack.supervisor.signals import ONCE_MORE_AFTER
 from tests.raw_servers import free_port
 from tests.stack import HARDEST, Project, Running, child, is_free, pause, until

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from devstack.supervisor.guardian import GRACE
+from devstack.supervisor.guardian_watch import GRACE
 from tests.stack import Project, child
 
 RUN = """

@@ -16,7 +16,7 @@ import pytest
 
 from devstack.machine import system
 from devstack.machine.system import ProcessId
-from devstack.supervisor.guardian import GRACE
+from devstack.supervisor.guardian_watch import GRACE
 from devstack.supervisor.record import Record, RecordedService, write_record
 from devstack.supervisor.run_folder import prepare_run_folder
 from tests.stack import HARDEST, Project, child, project_in, until

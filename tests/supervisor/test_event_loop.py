@@ -12,15 +12,12 @@ from tests.stack import Project, child
 
 RUN = """
 import sys
-from devstack.supervisor.event_loop import run_event_loop
-
-async def main() -> int:
-    import ssl
-    from asyncio import sslproto
-    assert ssl.create_default_context() and sslproto.ssl is None
-    return 3
-
-sys.exit(run_event_loop(main()))
+from devstack.supervisor.event_loop import import_asyncio
+import_asyncio()
+import ssl
+from asyncio import sslproto
+assert ssl.create_default_context() and sslproto.ssl is None
+sys.exit(3)
 """
 
 
