@@ -7,6 +7,7 @@ from pathlib import Path
 
 from devstack.checks.attempts import fetch
 from tests.node_project import HandMadeStack
+from tests.waiting import until
 
 VITE = ("node_modules/.bin/vite",)
 PAGE = '<!doctype html><title>page</title><script type="module" src="/main.js"></script>'
@@ -50,4 +51,4 @@ def write_project(folder: Path, node_modules: Path, server: str) -> Path:
 def start_vite(stack: HandMadeStack, port: int, service: str = "frontend") -> None:
     """Start Vite as `service`; return when its page has come: the first one may take it seconds."""
     stack.start(service, VITE, port=port)
-    assert asyncio.run(fetch(port, "/", within=60)) is not None, stack.log(service)
+    until(lambda: asyncio.run(fetch(port, "/", within=20)), "Vite's page", 60)
