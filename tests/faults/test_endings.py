@@ -15,6 +15,7 @@ from devstack.supervisor.guardian_watch import GRACE
 from devstack.supervisor.signals import ONCE_MORE_AFTER
 from tests.raw_servers import free_port
 from tests.stack import HARDEST, Project, Running, child, is_free, pause, until
+from tests.waiting import at_this_load
 
 LISTENER = """
 import os, signal, socket, time
@@ -61,7 +62,7 @@ def test_down(mixed: Project, port: int) -> None:
     began = time.monotonic()
     done = mixed.run("down")
     mixed.assert_nothing_is_left(port)
-    assert time.monotonic() - began < OWN_GRACE + SETTLING
+    assert time.monotonic() - began < at_this_load(OWN_GRACE + SETTLING)
     assert done.returncode == 0, done.stderr
     assert up.wait() == 0
     assert "stopping (devstack down)" in up.text
@@ -82,7 +83,7 @@ def test_a_signal(mixed: Project, port: int, number: signal.Signals) -> None:
     began = time.monotonic()
     up.signal(number)
     assert up.wait() == 128 + number
-    assert time.monotonic() - began < OWN_GRACE + SETTLING
+    assert time.monotonic() - began < at_this_load(OWN_GRACE + SETTLING)
     mixed.assert_nothing_is_left(port)
     assert f"stopping ({number.name})" in up.text
     assert "nothing is left running" in up.text
@@ -112,7 +113,7 @@ def test_ctrl_c_twice_ends_at_once_whatever_the_grace(project: Project) -> None:
     began = time.monotonic()
     up.type(b"\x03")
     assert up.wait() == 128 + signal.SIGINT
-    assert time.monotonic() - began < SETTLING
+    assert time.monotonic() - began < at_this_load(SETTLING)
     project.assert_nothing_is_left()
 
 
@@ -191,7 +192,7 @@ def test_a_failed_start_in_the_background(mixed: Project, port: int) -> None:
 def test_the_supervisor_was_killed(mixed: Project, port: int) -> None:
     up = mixed.up()
     up.signal(signal.SIGKILL)
-    mixed.until_nothing_is_left(GRACE + SETTLING)
+    mixed.until_nothing_is_left(at_this_load(GRACE + SETTLING))
     assert is_free(port)
     assert not (mixed.folder / ".devstack" / "record.json").exists()
 
@@ -201,7 +202,7 @@ def test_the_supervisor_crashed(mixed: Project, port: int, number: signal.Signal
     up = mixed.up()
     up.signal(number)
     assert up.wait() == -number
-    mixed.until_nothing_is_left(GRACE + SETTLING)
+    mixed.until_nothing_is_left(at_this_load(GRACE + SETTLING))
     assert is_free(port)
 
 
@@ -210,7 +211,7 @@ def test_its_whole_process_group_was_killed(mixed: Project, port: int) -> None:
     up = mixed.start_in_terminal("up")
     up.until_said("ready in")
     os.killpg(up.pid, signal.SIGKILL)
-    mixed.until_nothing_is_left(GRACE + SETTLING)
+    mixed.until_nothing_is_left(at_this_load(GRACE + SETTLING))
     assert is_free(port)
 
 
@@ -226,7 +227,7 @@ def test_the_project_was_removed(project: Project) -> None:
 def test_the_detached_supervisor_was_killed(mixed: Project, port: int) -> None:
     record = mixed.up_detached()
     os.kill(record.supervisor.pid, signal.SIGKILL)
-    mixed.until_nothing_is_left(GRACE + SETTLING)
+    mixed.until_nothing_is_left(at_this_load(GRACE + SETTLING))
     assert is_free(port)
     done = mixed.run("status")
     assert done.returncode == 5, done.stdout
@@ -236,7 +237,7 @@ def test_the_supervisor_was_killed_while_it_started(mixed: Project, port: int) -
     up = mixed.start("up")
     up.until_said("starting")
     up.signal(signal.SIGKILL)
-    mixed.until_nothing_is_left(GRACE + SETTLING)
+    mixed.until_nothing_is_left(at_this_load(GRACE + SETTLING))
     assert is_free(port)
 
 
@@ -245,7 +246,7 @@ def test_the_supervisor_was_killed_while_it_stopped(mixed: Project, port: int) -
     up.signal(signal.SIGTERM)
     up.until_said("stopping (SIGTERM)")
     up.signal(signal.SIGKILL)
-    mixed.until_nothing_is_left(GRACE + SETTLING)
+    mixed.until_nothing_is_left(at_this_load(GRACE + SETTLING))
     assert is_free(port)
 
 
@@ -257,7 +258,7 @@ def test_every_process_of_ours_was_killed_but_the_services(mixed: Project, port:
     os.kill(first.pid, signal.SIGKILL)
     up.until_said("the guardian was ended by somebody; started another")
     up.signal(signal.SIGKILL)
-    mixed.until_nothing_is_left(GRACE + SETTLING)
+    mixed.until_nothing_is_left(at_this_load(GRACE + SETTLING))
     assert is_free(port)
 
 
@@ -331,7 +332,7 @@ def test_a_detached_start_was_killed_while_it_waited(mixed: Project, port: int) 
     up = mixed.start("up", "-d")
     mixed.until_logged("listener", "up")
     up.signal(signal.SIGKILL)
-    mixed.until_nothing_is_left(OWN_GRACE + SETTLING)
+    mixed.until_nothing_is_left(at_this_load(OWN_GRACE + SETTLING))
     assert is_free(port)
 
 

@@ -14,6 +14,7 @@ from devstack.services.market import Market
 from devstack.services.wire import book_fields
 from tests.services.raw_socket import TEXT, RawSocket, client_frame
 from tests.services.running import Running, serving, until
+from tests.waiting import at_this_load
 
 FAST = 5
 
@@ -202,7 +203,7 @@ def test_a_reader_that_never_reads_does_not_slow_the_others(quick: Running) -> N
         brisk.message("snapshot")
         for _ in range(100):
             update = brisk.message("update")
-        assert time.time() * 1000 - update["seq"] * FAST < 1000
+        assert time.time() * 1000 - update["seq"] * FAST < at_this_load(1000)
 
 
 def test_one_who_asks_and_never_reads_is_not_listened_to_for_ever() -> None:
