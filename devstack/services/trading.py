@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 PATH = "/api/ws"
 SWEEPS_PER_HEARTBEAT = 4
 SILENT_HEARTBEATS = 3
+UNANSWERED_PINGS = 2
+"""Without so many a silence is ours: this process was stopped, or got no processor."""
 WARM_UP_AFTER = 1.0
 """Seconds after the start, when the rest of the stack has started too."""
 
@@ -81,7 +83,8 @@ class Trading:
         now = asyncio.get_running_loop().time()
         for client in list(self._clients):
             silence = now - client.socket.heard_at
-            if silence >= SILENT_HEARTBEATS * self.limits.heartbeat_s:
+            was_asked = client.socket.unanswered >= UNANSWERED_PINGS
+            if was_asked and silence >= SILENT_HEARTBEATS * self.limits.heartbeat_s:
                 client.socket.abandon()
             elif not client.subscriptions and now - client.heard_at >= self.limits.idle_s:
                 client.socket.close(CloseCode.POLICY, f"nothing asked for {self.limits.idle_s:g} s")

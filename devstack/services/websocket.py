@@ -66,7 +66,8 @@ class State(Enum):
 
 
 class Socket(asyncio.Protocol):
-    """An open WebSocket. `heard_at` is the loop's time at which the peer last sent anything."""
+    """An open WebSocket. `heard_at` is the loop's time at which the peer last sent anything; `unanswered` is
+    how often it was pinged since."""
 
     __slots__ = (
         "_connections",
@@ -80,6 +81,7 @@ class Socket(asyncio.Protocol):
         "handler",
         "heard_at",
         "transport",
+        "unanswered",
     )
 
     def __init__(
@@ -100,6 +102,7 @@ class Socket(asyncio.Protocol):
         self._peer_code: int = CloseCode.ABNORMAL
         self._peer_reason = ""
         self.heard_at = self._loop.time()
+        self.unanswered = 0
 
     @property
     def is_open(self) -> bool:
@@ -120,6 +123,7 @@ class Socket(asyncio.Protocol):
 
     def ping(self) -> None:
         """Ask the peer for a sign of life; a congested one owes us reading first."""
+        self.unanswered += 1
         if not self.congested:
             self.write(PING_FRAME)
 
@@ -155,6 +159,7 @@ class Socket(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self.heard_at = self._loop.time()
+        self.unanswered = 0
         if self._state in (State.FAILED, State.CLOSED):
             return
         try:

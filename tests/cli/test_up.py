@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import signal
 import socket
@@ -13,6 +14,7 @@ import pytest
 
 from tests.machine.strangers import quiet_port
 from tests.stack import Project, child, is_free, project_in, until
+from tests.waiting import at_this_load
 
 LISTENER = """
 import os, socket, sys
@@ -137,11 +139,12 @@ class TestReadiness:
         elsewhere = quiet_port()
         listener = (web.folder / "Procfile.dev").read_text().strip()
         (web.folder / "Procfile.dev").write_text(f"{listener} {elsewhere}\n")
+        seconds = math.ceil(at_this_load(2))
         began = time.monotonic()
-        done = web.run("up", "--timeout", "2")
+        done = web.run("up", "--timeout", str(seconds))
         assert done.returncode == 1
-        assert 2 <= time.monotonic() - began < 40
-        assert f"api (:{port_of(web)}) was not ready within 2 s" in done.stdout
+        assert seconds <= time.monotonic() - began < seconds + 40
+        assert f"api (:{port_of(web)}) was not ready within {seconds} s" in done.stdout
         assert f"it listens on {elsewhere}, not on {port_of(web)}" in done.stdout
         assert "devstack |     listening" in done.stdout.splitlines()
         web.assert_nothing_is_left(elsewhere, port_of(web))
@@ -280,8 +283,10 @@ class TestEnds:
 
     def test_when_all_have_ended_and_one_has_failed_it_ends_with_1(self, project: Project) -> None:
         settings = '[services.two]\nports = []\nready = { log = "^up" }\nrestart = { mode = "never" }\n'
-        project.stack({"one": "echo up", "two": "echo up; sleep 0.3; exit 5"}, settings)
-        up = project.start("up")
+        two = "echo up; until test -e go; do sleep 0.02; done; exit 5"
+        project.stack({"one": "echo up", "two": two}, settings)
+        up = project.up()
+        (project.folder / "go").touch()
         assert up.wait() == 1
         assert "every service has ended; failed: two" in up.text
         project.assert_nothing_is_left()

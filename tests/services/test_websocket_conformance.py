@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import random
+import signal
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -19,6 +21,7 @@ from tests.services.raw_socket import (
     upgrade_request,
 )
 from tests.services.running import Running, serving
+from tests.stack import pause
 
 PING_MESSAGE = b'{"type":"ping","id":1}'
 
@@ -266,6 +269,19 @@ def count_pings_until_the_end(raw: RawSocket) -> int:
             pings += raw.frame().opcode == PING
     except (EOFError, ConnectionError):
         return pings
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="nothing stops a process there")
+def test_a_silence_that_was_the_servers_own_is_not_held_against_the_peer() -> None:
+    with serving("trading", limits={"heartbeat_s": 1.0}) as trading, RawSocket(trading.port) as raw:
+        raw.shake_hands()
+        trading.process.send_signal(signal.SIGSTOP)
+        pause(3.5)
+        trading.process.send_signal(signal.SIGCONT)
+        while (frame := raw.frame()).opcode != PING:
+            pass
+        raw.send(client_frame(PONG, frame.payload) + client_frame(TEXT, PING_MESSAGE))
+        assert raw.message("pong")["id"] == 1
 
 
 def test_a_peer_that_answers_pings_stays() -> None:
