@@ -273,10 +273,10 @@ def count_pings_until_the_end(raw: RawSocket) -> int:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="nothing stops a process there")
 def test_a_silence_that_was_the_servers_own_is_not_held_against_the_peer() -> None:
-    with serving("trading", limits={"heartbeat_s": 1.0}) as trading, RawSocket(trading.port) as raw:
+    with serving("trading", limits={"heartbeat_s": 2.0}) as trading, RawSocket(trading.port) as raw:
         raw.shake_hands()
         trading.process.send_signal(signal.SIGSTOP)
-        pause(3.5)
+        pause(6.5)
         trading.process.send_signal(signal.SIGCONT)
         while (frame := raw.frame()).opcode != PING:
             pass
