@@ -13,11 +13,11 @@ class Limits:
     `message_bytes` bounds one message, `messages_per_second` their rate after a burst of `message_burst`;
     who goes on for `refusals` refused messages is closed. `subscriptions` counts pairs of channel and symbol.
     `connects_per_second` and `connect_burst` are per address. `idle_s` is how long a connection may stay
-    that has no subscription and says nothing. `heartbeat_s` is how long a connection may be
-    silent before it is pinged; after three times that, and two pings, it is given up. `replay_ticks` is the
-    longest gap that is replayed.
-    `replayed_burst` bounds what one connection is replayed, in ticks of single symbols, and refills by
-    `replayed_per_second`: enough for every symbol of both channels once, and then as fast as they tick.
+    that has no subscription and says nothing. `heartbeat_s` is how long a connection may be silent before
+    it is pinged; after three times that, and two pings, it is given up. `replay_ticks` is the longest gap
+    that is replayed. `replayed_burst` bounds what one connection is replayed, in ticks of single symbols,
+    and refills by `replayed_per_second`: enough for every symbol of both channels once, and then as fast as
+    they tick.
     """
 
     message_bytes: int = 16 * 1024

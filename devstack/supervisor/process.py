@@ -95,7 +95,10 @@ def _start(
 
 
 def _program(word: str, environment: Mapping[str, str]) -> str | None:
-    """Return the file that a shell would execute for `word` (XCU 2.9.1.1); None if that is not certain."""
+    """Return the file that a shell would execute for `word` (XCU 2.9.1.1); None if that is not certain.
+
+    Not shutil.which: importing it brings the archive formats along, before the first service runs.
+    """
     if f"BASH_FUNC_{word}%%" in environment:  # a function that bash has exported
         return None
     if "/" in word:
