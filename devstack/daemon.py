@@ -20,16 +20,16 @@ from devstack.core.events import Cause, Event, StackReady
 from devstack.core.stack import Stack
 from devstack.errors import DevstackError
 from devstack.machine import system
-from devstack.supervisor.event_loop import import_asyncio
-from devstack.supervisor.first_spawn import start_first
-from devstack.supervisor.messages import encode
-from devstack.supervisor.project_lock import sign_lock
-from devstack.supervisor.run_folder import cannot_use, run_folder, supervisor_log_path
-from devstack.supervisor.run_options import RunOptions
-from devstack.supervisor.signals import hold_signals
+from devstack.supervisor.control.messages import encode
+from devstack.supervisor.run.event_loop import import_asyncio
+from devstack.supervisor.run.first_spawn import start_first
+from devstack.supervisor.run.options import RunOptions
+from devstack.supervisor.run.signals import hold_signals
+from devstack.supervisor.run_folder.lock import sign_lock
+from devstack.supervisor.run_folder.paths import cannot_use, run_folder, supervisor_log_path
 
 if TYPE_CHECKING:
-    from devstack.supervisor.supervisor import Supervisor
+    from devstack.supervisor.run.supervisor import Supervisor
 
 REPORT_SIZE = 1024 * 1024
 
@@ -121,7 +121,7 @@ def _run(order: Order, report: _Report) -> int:
     first = start_first(order.stack, color=False)
     report.say({"type": "guardian", **asdict(first.guard.guardian.id)})
     try:
-        from devstack.supervisor.supervisor import Supervisor
+        from devstack.supervisor.run.supervisor import Supervisor
 
         supervisor = Supervisor(order.stack, replace(order.options, detached=True), report, first)
         supervisor.audience.add(journal)
@@ -147,7 +147,7 @@ def _open_journal(project: str) -> _Journal:
 async def _supervise(supervisor: Supervisor, report: _Report) -> int:
     import asyncio
 
-    from devstack.supervisor.pipe_reader import when_reader_gone
+    from devstack.supervisor.output.pipe_reader import when_reader_gone
 
     def _gone() -> None:
         report.unwatch = lambda: None

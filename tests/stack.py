@@ -24,7 +24,7 @@ from typing import Any
 
 import psutil
 
-from devstack.supervisor.record import Record, read_record
+from devstack.supervisor.run_folder.record import Record, read_record
 from tests.waiting import until
 
 DEADLINE = 30.0

@@ -42,7 +42,7 @@ ONLY_IMPORTERS: dict[str, str | tuple[str, ...]] = {
     "click": (),
     "dotenv": "config/environment.py",
     "honcho": "config/procfile.py",
-    "devstack.services": ("services/", "cli/serve.py"),
+    "devstack.services": ("services/", "cli/commands/serve.py"),
 }
 """What only these files may import."""
 
@@ -166,13 +166,13 @@ RULES = {
         ("cli/",),
         {
             "daemon.py": "the second way in: a process of its own",
-            "supervisor/guardian.py": "a forked process must never return into its parent's code",
+            "supervisor/cleanup/guardian.py": "a forked process must never return into its parent's code",
         },
     ),
     "only console and cli print": Rule(
         ("print", "sys.stdout", "sys.stderr"),
         ("cli/", "console/"),
-        {"supervisor/guardian_watch.py": "it has nobody to tell that its log cannot be written"},
+        {"supervisor/cleanup/guardian_watch.py": "it has nobody to tell that its log cannot be written"},
     ),
     "only cli reads the environment": Rule(
         ("os.environ", "os.environb", "os.getenv"),

@@ -15,7 +15,7 @@ import pytest
 import typer
 
 from devstack import __version__, errors
-from devstack.cli.app import COMMANDS, SETTINGS, build_app
+from devstack.cli.arguments.app import COMMANDS, SETTINGS, build_app
 from devstack.core.ports import SEED_TABLE
 from tests.cli.running import devstack, free_port
 

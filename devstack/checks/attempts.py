@@ -12,9 +12,9 @@ from enum import StrEnum
 from devstack.core.handshake import Handshake, HandshakeError, new_key
 from devstack.core.http import HttpError
 from devstack.core.websocket import WebSocketError
-from devstack.supervisor.connection import LOOPBACK, PlainConnection, plain_words
-from devstack.supervisor.http import Response, get
-from devstack.supervisor.websocket import upgrade
+from devstack.supervisor.probes.connection import LOOPBACK, PlainConnection, plain_words
+from devstack.supervisor.probes.http import Response, get
+from devstack.supervisor.probes.websocket import upgrade
 
 WITHIN = 3.0
 FIRST_MESSAGE_WAIT = 0.5

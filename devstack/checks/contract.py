@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from devstack.checks.exposure import check_exposure
 from devstack.checks.facts import StackFacts
-from devstack.checks.hmr import check_hmr
 from devstack.checks.impostors import check_claims
-from devstack.checks.websocket_path import check_websocket_paths
+from devstack.checks.vite.hmr import check_hmr
+from devstack.checks.websocket.path import check_websocket_paths
 from devstack.core.check_result import CheckResult
 from devstack.core.findings import Finding, Level
 

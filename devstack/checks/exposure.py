@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from ipaddress import ip_address
 
 from devstack.checks.facts import StackFacts, is_vite
-from devstack.checks.vite_client import SUBPROTOCOL
-from devstack.checks.vite_version import check_vite_version, installed_version, parse_version
+from devstack.checks.vite.client import SUBPROTOCOL
+from devstack.checks.vite.version import check_vite_version, installed_version, parse_version
 from devstack.core.findings import Finding, Level
 from devstack.machine.listeners import Listener
 

@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Iterator
 
-from devstack.checks.websocket import WebSocketWish, check_websocket
+from devstack.checks.websocket.conversation import WebSocketWish, check_websocket
 from devstack.core.check_result import CheckResult
 from devstack.core.http import HttpError
 from devstack.core.ports import PortClaim, Protocol
@@ -14,8 +14,8 @@ from devstack.core.service import ProbeKind, ReadinessProbe, Service
 from devstack.core.stack import Stack
 from devstack.core.websocket_report import WebSocketReport
 from devstack.core.websocket_url import parse_websocket_url
-from devstack.supervisor.connection import LOOPBACK, PlainConnection, plain_words
-from devstack.supervisor.http import Response, get
+from devstack.supervisor.probes.connection import LOOPBACK, PlainConnection, plain_words
+from devstack.supervisor.probes.http import Response, get
 
 WITHIN = 10.0
 BODY_LIMIT = 10 * 1024 * 1024

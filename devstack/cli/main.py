@@ -56,10 +56,10 @@ def _run_command(arguments: tuple[str, ...]) -> None:
         # What the imports make stays: the collector would look at it three times and find nothing. The
         # supervisor turns it on again when it runs.
         gc.disable()
-        from devstack.cli.up_run import UpRequest, run_up
+        from devstack.cli.up.run import UpRequest, run_up
 
         run_up(UpRequest(detach=PLAIN_UPS[arguments], no_color=is_color_unwanted()))
     else:
-        from devstack.cli.app import build_app, named_command, with_help_behind
+        from devstack.cli.arguments.app import build_app, named_command, with_help_behind
 
         build_app(named_command(arguments))(args=with_help_behind(arguments), prog_name="devstack")

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from devstack.core.findings import Finding
     from devstack.core.stack import Stack
     from devstack.machine.process_tree import Marks
-    from devstack.supervisor.record import Record
+    from devstack.supervisor.run_folder.record import Record
 
 CONFIRM_AFTER = 0.1
 """Seconds between two looks: who only tries whether a port is free listens for less."""

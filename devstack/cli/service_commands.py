@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from devstack.cli.options import seconds
-from devstack.cli.project import run_folder_project
+from devstack.cli.arguments.options import seconds
+from devstack.cli.arguments.project import run_folder_project
 from devstack.errors import ServiceError
 
 ServicesArgument = Annotated[list[str], typer.Argument(metavar="SERVICE...", help="The services' names.")]
@@ -24,8 +24,8 @@ def ask_for(ctx: typer.Context, method: str, services: list[str], timeout: float
     did not come up or end in time.
     """
     from devstack.console.wording import trouble_lines
-    from devstack.supervisor.control_client import ANSWER_WITHIN, connect
-    from devstack.supervisor.messages import decode_trouble
+    from devstack.supervisor.control.client import ANSWER_WITHIN, connect
+    from devstack.supervisor.control.messages import decode_trouble
 
     began = time.monotonic()
     with connect(run_folder_project(ctx)) as client:

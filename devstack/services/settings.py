@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from devstack.core.ports import OWN_CLAIMS, is_port
 from devstack.errors import ConfigError
-from devstack.services.limits import DEFAULT_LIMITS, Limits
-from devstack.services.listening import count_inherited
+from devstack.services.serving.listening import count_inherited
+from devstack.services.trading.limits import DEFAULT_LIMITS, Limits
 
 DEV, PROD = "dev", "prod"
 SHELL = "shell"

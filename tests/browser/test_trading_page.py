@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from devstack.services.static import WEB_ROOT
+from devstack.services.pages.static import WEB_ROOT
 from tests.browser.conftest import Tab
 from tests.services.processes import Services, services
 

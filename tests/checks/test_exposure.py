@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from devstack.checks.exposure import check_exposure, is_exposed
-from devstack.checks.vite_version import check_vite_version, installed_version
+from devstack.checks.vite.version import check_vite_version, installed_version
 from devstack.core.findings import Finding, Level
-from tests.checks.vite import start_vite, write_project
+from tests.checks.vite.vite import start_vite, write_project
 from tests.node_project import HandMadeStack, free_run, hand_made_stack, hmr_claim, page_claim, trading_claim
 
 

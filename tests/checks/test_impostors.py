@@ -9,7 +9,7 @@ import pytest
 
 from devstack.checks.impostors import check_claims, find_impostors
 from devstack.core.findings import Level
-from tests.checks.vite import start_vite, write_project
+from tests.checks.vite.vite import start_vite, write_project
 from tests.commands import needs_setsid
 from tests.node_project import free_run, hand_made_stack, page_claim, trading_claim, until
 

@@ -14,11 +14,11 @@ import sys
 import time
 from importlib import import_module
 
-from devstack.cli.app import COMMANDS
+from devstack.cli.arguments.app import COMMANDS
 from devstack.cli.main import main
 
 PATIENCE = 20.0
-LATE = ("asyncio", "psutil", "rich.table", "devstack.config.stack", "devstack.supervisor.supervisor")
+LATE = ("asyncio", "psutil", "rich.table", "devstack.config.stack", "devstack.supervisor.run.supervisor")
 """What the commands import when they run: here once for all of them."""
 
 

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from devstack.machine import system
-from devstack.supervisor.record import Record, write_record
-from devstack.supervisor.run_folder import prepare_run_folder
+from devstack.supervisor.run_folder.paths import prepare_run_folder
+from devstack.supervisor.run_folder.record import Record, write_record
 from tests.cli.running import devstack, until
 from tests.machine.strangers import listening, quiet_port, stranger
 

@@ -16,8 +16,8 @@ import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
 from devstack.machine.system import identify
-from devstack.supervisor.record import Record, RecordedService, write_record
-from devstack.supervisor.run_folder import prepare_run_folder
+from devstack.supervisor.run_folder.paths import prepare_run_folder
+from devstack.supervisor.run_folder.record import Record, RecordedService, write_record
 from tests.raw_servers import free_port
 
 

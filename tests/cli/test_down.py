@@ -12,8 +12,8 @@ import psutil
 import pytest
 
 from devstack.errors import ControlError
-from devstack.supervisor.control_client import ControlClient
-from devstack.supervisor.record import Record
+from devstack.supervisor.control.client import ControlClient
+from devstack.supervisor.run_folder.record import Record
 from tests.machine.strangers import quiet_port, stranger
 from tests.stack import DEADLINE, HARDEST, Project, child, project_in, until
 from tests.waiting import at_this_load

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from devstack.cli.app import COMMANDS, build_app
+from devstack.cli.arguments.app import COMMANDS, build_app
 from devstack.errors import ConfigError, NotRunningError, UsageError
 from tests.cli import forked_calls
 from tests.cli.running import clean_environment, devstack, free_port

@@ -9,7 +9,7 @@ import time
 import psutil
 import pytest
 
-from devstack.supervisor.guardian_watch import GRACE
+from devstack.supervisor.cleanup.guardian_watch import GRACE
 from tests.stack import HARDEST, Project, child, until
 
 HARD = (

@@ -11,8 +11,8 @@ from collections.abc import Callable
 
 import pytest
 
-from devstack.supervisor.guardian_watch import GRACE
-from devstack.supervisor.signals import ONCE_MORE_AFTER
+from devstack.supervisor.cleanup.guardian_watch import GRACE
+from devstack.supervisor.run.signals import ONCE_MORE_AFTER
 from tests.raw_servers import free_port
 from tests.stack import HARDEST, Project, Running, child, is_free, pause, until
 from tests.waiting import at_this_load

@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from tests.stack import Project, child, pause, until
-from tests.supervisor.test_control_socket import Peer, peers
+from tests.supervisor.control.test_control_socket import Peer, peers
 
 pytestmark = pytest.mark.skipif(
     not sys.platform.startswith("linux"), reason="only Linux tells a user what memory is a process's own"

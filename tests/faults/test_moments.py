@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from devstack.supervisor.signals import ONCE_MORE_AFTER
+from devstack.supervisor.run.signals import ONCE_MORE_AFTER
 from tests.stack import Project, Running, child, pause, until
 
 CRASHES = "echo up; sleep 0.05; exit 3"

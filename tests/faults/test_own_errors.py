@@ -8,18 +8,18 @@ import sys
 
 import pytest
 
-from devstack.supervisor.guardian_watch import GRACE
+from devstack.supervisor.cleanup.guardian_watch import GRACE
 from tests.stack import Project, child
 
 RUN = """
 import asyncio, os, sys
 from devstack.config.stack import StackOptions, load_stack
 from devstack.core.events import ServiceChanged, StackReady, StackStopping
-from devstack.supervisor.first_spawn import start_first
-from devstack.supervisor.project_lock import acquire_lock
-from devstack.supervisor.run_folder import prepare_run_folder
-from devstack.supervisor.run_options import RunOptions
-from devstack.supervisor.supervisor import Supervisor
+from devstack.supervisor.run.first_spawn import start_first
+from devstack.supervisor.run_folder.lock import acquire_lock
+from devstack.supervisor.run_folder.paths import prepare_run_folder
+from devstack.supervisor.run.options import RunOptions
+from devstack.supervisor.run.supervisor import Supervisor
 
 project, broken = os.getcwd(), sys.argv[1]
 

@@ -16,9 +16,9 @@ import pytest
 
 from devstack.machine import system
 from devstack.machine.system import ProcessId
-from devstack.supervisor.guardian_watch import GRACE
-from devstack.supervisor.record import Record, RecordedService, write_record
-from devstack.supervisor.run_folder import prepare_run_folder
+from devstack.supervisor.cleanup.guardian_watch import GRACE
+from devstack.supervisor.run_folder.paths import prepare_run_folder
+from devstack.supervisor.run_folder.record import Record, RecordedService, write_record
 from tests.stack import HARDEST, Project, child, project_in, until
 
 

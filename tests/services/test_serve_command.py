@@ -118,7 +118,7 @@ def test_the_frontend_logs_pages_and_failures_and_nothing_else(tmp_path: Path) -
 @pytest.mark.parametrize("name", ["frontend", "hmr"])
 def test_what_starts_often_does_not_import_what_is_slow(name: str) -> None:
     watch = (
-        "import sys; from importlib import import_module; import_module('devstack.services.server');"
+        "import sys; from importlib import import_module; import_module('devstack.services.serving.server');"
         f"import_module('devstack.services.{name}');"
         "print([m for m in ('fastapi', 'pydantic', 'httpx', 'anyio') if m in sys.modules])"
     )

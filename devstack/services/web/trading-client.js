@@ -29,7 +29,7 @@ export class NoConnectionError extends Error {
  * Decide which socket the page at address `page` uses, given what its server told it.
  *
  * What counts is `config`, not a guess from port or host: `{ mode: "dev" | "prod", wsPort, base }`, null where the
- * server said nothing. `devstack.services.connection` is the same in Python.
+ * server said nothing. `devstack.services.trading.address` is the same in Python.
  * @returns {{mode: string, socket: string, quotes: string, why: string}}
  */
 export function decideConnection(page, config) {
