@@ -29,8 +29,9 @@ def test_two_markets_of_one_seed_agree_at_every_tick(name: str, tick: int) -> No
 
 
 def test_another_process_sees_the_same_market() -> None:
-    program = "from devstack.services.market import market; print(market.Market(7).quote_at(sys.argv[1], 17954863944))"
-    seen = subprocess.run(
+    quote = "market.Market(7).quote_at('EUR-USD', 17954863944)"
+    program = f"from devstack.services.market import market; print({quote})"
+    seen = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True, text=True).stdout
         [sys.executable, "-c", program, "EUR-USD"], capture_output=True, check=True, text=True
     ).stdout
     assert seen.strip() == str(MARKET.quote_at("EUR-USD", 17954863944))
