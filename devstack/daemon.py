@@ -148,6 +148,7 @@ async def _supervise(supervisor: Supervisor, report: _Report) -> int:
     import asyncio
 
     from devstack.supervisor.output.pipe_reader import when_reader_gone
+    from devstack.supervisor.wiring import run_stack
 
     def _gone() -> None:
         report.unwatch = lambda: None
@@ -155,7 +156,7 @@ async def _supervise(supervisor: Supervisor, report: _Report) -> int:
 
     if report.descriptor is not None:
         report.unwatch = when_reader_gone(asyncio.get_running_loop(), report.descriptor, _gone)
-    return await supervisor.run()
+    return await run_stack(supervisor)
 
 
 def _traceback() -> str:

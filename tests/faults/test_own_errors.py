@@ -20,6 +20,7 @@ from devstack.supervisor.run_folder.lock import acquire_lock
 from devstack.supervisor.run_folder.paths import prepare_run_folder
 from devstack.supervisor.run.options import RunOptions
 from devstack.supervisor.run.supervisor import Supervisor
+from devstack.supervisor.wiring import run_stack
 
 project, broken = os.getcwd(), sys.argv[1]
 
@@ -53,7 +54,7 @@ if broken == "first event":
 supervisor.launch()
 if broken == "begin":
     supervisor.output.connect = boom
-asyncio.run(supervisor.run())
+asyncio.run(run_stack(supervisor))
 """
 
 

@@ -44,9 +44,11 @@ def run_in_foreground(prepared: Prepared, first: FirstSpawn, options: RunOptions
 
     import asyncio
 
+    from devstack.supervisor.wiring import run_stack
+
     async def _run() -> int:
         asyncio.get_running_loop().call_soon(view.redraw)
-        return await supervisor.run()
+        return await run_stack(supervisor)
 
     return asyncio.run(_run())
 

@@ -11,18 +11,21 @@ import json
 import math
 import os
 import socket
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from devstack import __version__
 from devstack.core.events import Event, Notice
 from devstack.machine import system
 from devstack.supervisor.control.messages import encode
-from devstack.supervisor.control.methods import METHODS, PROTOCOL, RpcError
+from devstack.supervisor.control.methods import METHODS, RpcError
 from devstack.supervisor.run.options import MOST_CLIENTS
 from devstack.supervisor.run_folder.paths import run_folder, socket_path
 
 if TYPE_CHECKING:
-    from devstack.supervisor.run.supervisor import Supervisor
+    from devstack.supervisor.run.running_stack import RunningStack
+
+GrowthListeners = set[Callable[[str], None]]
+"""Called with a service's name whenever its log grows."""
 
 LONGEST_REQUEST = 64 * 1024
 LONGEST_QUEUE = 1024 * 1024
@@ -37,10 +40,11 @@ REQUEST = 'a request is {"jsonrpc": "2.0", "id": a number or a text, "method": "
 
 
 class ControlServer:
-    """Serves every client of one supervisor."""
+    """Serves every client of one running stack."""
 
-    def __init__(self, supervisor: Supervisor) -> None:
-        self._supervisor = supervisor
+    def __init__(self, running: RunningStack, growth_listeners: GrowthListeners) -> None:
+        self._running = running
+        self._growth_listeners = growth_listeners
         self._token = ""
         self._server: asyncio.Server | None = None
         self._clients: set[Client] = set()
@@ -48,7 +52,7 @@ class ControlServer:
     async def start(self) -> tuple[int | None, str]:
         """Listen; return the TCP port and the token where there are no Unix sockets. Raises OSError."""
         if system.has_unix_sockets():
-            listening = bind_control_socket(self._supervisor.stack.project)
+            listening = bind_control_socket(self._running.stack.project)
             self._server = await asyncio.start_unix_server(
                 self._serve, sock=listening, limit=LONGEST_REQUEST, backlog=MOST_CLIENTS
             )
@@ -58,7 +62,7 @@ class ControlServer:
         return int(self._server.sockets[0].getsockname()[1]), self._token
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        client = Client(self._supervisor, writer, self._token)
+        client = Client(self._running, self._growth_listeners, writer, self._token)
         if not _is_own_user(writer) or len(self._clients) >= MOST_CLIENTS:
             client.fail(None, REFUSED, "refused: another user's, or too many connections")
             writer.close()
@@ -131,8 +135,15 @@ def _error(code: int, message: str) -> dict[str, Any]:
 class Client:
     """One connection: its requests, and the events that it asked for."""
 
-    def __init__(self, supervisor: Supervisor, writer: asyncio.StreamWriter, token: str) -> None:
-        self.supervisor = supervisor
+    def __init__(
+        self,
+        running: RunningStack,
+        growth_listeners: GrowthListeners,
+        writer: asyncio.StreamWriter,
+        token: str,
+    ) -> None:
+        self.running = running
+        self._growth_listeners = growth_listeners
         self._writer = writer
         self._token = token
         self._tasks: set[asyncio.Task[None]] = set()
@@ -190,19 +201,8 @@ class Client:
         except RpcError as error:
             return _error(error.code, error.message)
         except Exception as error:  # noqa: BLE001 - an error of ours in an answer must not end the stack
-            self.supervisor.tell(Notice(f"the control method {name} has failed: {error!r}"))
+            self.running.tell(Notice(f"the control method {name} has failed: {error!r}"))
             return _error(INTERNAL_ERROR, f"devstack itself has failed: {error!r}")
-
-    def greeting(self) -> dict[str, Any]:
-        """Return who is at this end."""
-        stack = self.supervisor.stack
-        return {
-            "protocol": PROTOCOL,
-            "devstack": __version__,
-            "project": stack.project,
-            "mode": stack.mode,
-            "pid": os.getpid(),
-        }
 
     def fail(self, identity: object, code: int, message: str) -> None:
         self.send({"jsonrpc": "2.0", "id": identity, **_error(code, message)})
@@ -219,6 +219,10 @@ class Client:
     def heard(self, event: Event) -> None:
         """Pass on an event of the stack."""
         self.send({"jsonrpc": "2.0", "method": "event", "params": encode(event)})
+
+    def tell_growth(self) -> None:
+        """Tell this client from now on which logs have grown."""
+        self._growth_listeners.add(self.grew)
 
     def grew(self, name: str) -> None:
         """Tell that the log of `name` has grown; many times in a row is told once."""
@@ -239,8 +243,8 @@ class Client:
         self.close()
 
     def close(self) -> None:
-        self.supervisor.audience.remove(self)
-        self.supervisor.output.growth_listeners.discard(self.grew)
+        self.running.audience.remove(self)
+        self._growth_listeners.discard(self.grew)
         for task in self._tasks:
             task.cancel()
         self._writer.close()

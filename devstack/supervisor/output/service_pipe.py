@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from devstack.core.lines import LineBuffer
 from devstack.machine import system
@@ -12,7 +12,7 @@ from devstack.machine import system
 if TYPE_CHECKING:
     import asyncio
 
-    from devstack.supervisor.output.output import Output
+    from devstack.supervisor.output.display import Display
 
 READ_SIZE = 64 * 1024
 """Bytes taken at once from a service that writes little: such a block costs nothing to allocate."""
@@ -39,6 +39,33 @@ LARGE_PIECE = 4096
 LONG_PROGRESS = 4096
 
 
+class Taker(Protocol):
+    """What takes the output of pipes: their chunks, and the end of each."""
+
+    @property
+    def display(self) -> Display: ...
+
+    def time(self) -> float:
+        """Return the event loop's seconds, 0 before it runs."""
+        ...
+
+    def expect_floods(self) -> None:
+        """A service writes much."""
+        ...
+
+    def take(self, pipe: ServicePipe, held: LineBuffer, chunk: bytes) -> bool:
+        """Take `chunk`; return whether it completes a line."""
+        ...
+
+    def cut(self, pipe: ServicePipe, piece: bytes) -> None:
+        """Take the first part of a line that is too long to be held."""
+        ...
+
+    def ended(self, pipe: ServicePipe, held: LineBuffer) -> None:
+        """Nothing more comes from `pipe`."""
+        ...
+
+
 class ServicePipe:
     """What one process of service `name` writes, from `descriptor`, which is ours from now on.
 
@@ -46,7 +73,7 @@ class ServicePipe:
     """
 
     def __init__(
-        self, output: Output, name: str, descriptor: int, watch: Callable[[bytes], None] | None
+        self, output: Taker, name: str, descriptor: int, watch: Callable[[bytes], None] | None
     ) -> None:
         self.name = name
         self.descriptor = descriptor

@@ -12,7 +12,7 @@ from devstack.machine import system
 from devstack.supervisor.run_folder.paths import FOLDER
 
 if TYPE_CHECKING:
-    from devstack.supervisor.run.supervisor import Supervisor
+    from devstack.supervisor.run.running_stack import Stoppable
 
 MEGABYTE = 1024 * 1024
 
@@ -20,8 +20,8 @@ MEGABYTE = 1024 * 1024
 class OutputReports:
     """Words the reports of the output, and stops a stack that has lost its screen."""
 
-    def __init__(self, supervisor: Supervisor) -> None:
-        self._supervisor = supervisor
+    def __init__(self, stack: Stoppable) -> None:
+        self._stack = stack
         self._has_cut: set[str] = set()
 
     def log_failed(self, name: str, error: OSError) -> None:
@@ -46,7 +46,7 @@ class OutputReports:
         self._say(f"the output cannot be written: {error.strerror}; it is tried again, the services go on")
 
     def screen_gone(self) -> None:
-        self._supervisor.shut_down(Cause.SCREEN, exit_code=128 + system.HANGUP_SIGNAL)
+        self._stack.shut_down(Cause.SCREEN, exit_code=128 + system.HANGUP_SIGNAL)
 
     def _say(self, text: str) -> None:
-        self._supervisor.tell(Notice(text))
+        self._stack.tell(Notice(text))

@@ -15,7 +15,7 @@ from devstack.supervisor.run_folder.record import Record, RecordedService, file_
 if TYPE_CHECKING:
     import asyncio
 
-    from devstack.supervisor.run.runner import Runner
+    from devstack.supervisor.run.running_stack import ServiceRun
 
 WRITE_AFTER = 0.02
 
@@ -38,7 +38,7 @@ class Recorder:
         self._timer: asyncio.TimerHandle | None = None
         self.detached = False
         self.control: tuple[int | None, str] = (None, "")
-        self.runners: Mapping[str, Runner] = {}
+        self.runners: Mapping[str, ServiceRun] = {}
         self.guard: Guard | None = None
 
     def record(self) -> Record:

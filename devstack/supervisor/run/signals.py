@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import signal
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import asyncio
 
-    from devstack.supervisor.run.supervisor import Supervisor
+    from devstack.supervisor.run.running_stack import Stoppable
 
 ONCE_MORE_AFTER = 0.2
 """Seconds from the first signal on within which another one is no second wish.
@@ -25,19 +26,26 @@ def hold_signals() -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, _HELD)
 
 
-def listen_for_signals(loop: asyncio.AbstractEventLoop, supervisor: Supervisor) -> None:
-    """Have the loop hear SIGCHLD and the signals that end a program."""
-    wishes = _Wishes(supervisor)
-    loop.add_signal_handler(signal.SIGCHLD, supervisor.reap)
+def listen_for_signals(
+    loop: asyncio.AbstractEventLoop,
+    stack: Stoppable,
+    reap: Callable[[], None],
+    resized: Callable[[], None] | None,
+) -> None:
+    """Call `reap` on SIGCHLD, `resized` on SIGWINCH; stop `stack` on the signals that end a program.
+
+    `resized` is None for a detached stack, which outlives its terminal and ignores SIGHUP.
+    """
+    wishes = _Wishes(stack)
+    loop.add_signal_handler(signal.SIGCHLD, reap)
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, wishes.heard, number)
-    if supervisor.options.detached:
-        # It outlives its terminal.
+    if resized is None:
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
     elif signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup
         loop.add_signal_handler(signal.SIGHUP, wishes.heard, signal.SIGHUP)
-    if not supervisor.options.detached:
-        loop.add_signal_handler(signal.SIGWINCH, supervisor.output.resized)
+    if resized is not None:
+        loop.add_signal_handler(signal.SIGWINCH, resized)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _HELD)
 
 
@@ -51,8 +59,8 @@ def let_signals_end_us(loop: asyncio.AbstractEventLoop) -> None:
 class _Wishes:
     """The first signal stops the stack, another one ends it at once."""
 
-    def __init__(self, supervisor: Supervisor) -> None:
-        self._supervisor = supervisor
+    def __init__(self, stack: Stoppable) -> None:
+        self._stack = stack
         self._first_at: float | None = None
 
     def heard(self, number: int) -> None:
@@ -62,12 +70,12 @@ class _Wishes:
             self._stop(number)
         # A closed terminal says so twice: the kernel does, and the shell.
         elif number != signal.SIGHUP and now - self._first_at >= ONCE_MORE_AFTER:
-            self._supervisor.kill_all()
+            self._stack.kill_all()
 
     def _stop(self, number: int) -> None:
         from devstack.core.events import Cause, Notice
 
-        if self._supervisor.is_stopping:
-            self._supervisor.tell(Notice("stopping already; a second time ends everything at once"))
+        if self._stack.is_stopping:
+            self._stack.tell(Notice("stopping already; a second time ends everything at once"))
         else:
-            self._supervisor.shut_down(Cause.SIGNAL, signal=number, exit_code=128 + number)
+            self._stack.shut_down(Cause.SIGNAL, signal=number, exit_code=128 + number)

@@ -32,7 +32,6 @@ from devstack.core.service import ServiceState, ServiceStatus
 from devstack.core.service_events import Event as ServiceEvent
 from devstack.core.service_events import TimerFired
 from devstack.core.stack import Stack
-from devstack.errors import RunDirectoryError
 from devstack.machine import system
 from devstack.machine.system import ProcessId
 from devstack.supervisor.output.log_file import log_size, remove_logs
@@ -44,7 +43,6 @@ from devstack.supervisor.run.first_spawn import FirstSpawn
 from devstack.supervisor.run.options import Phase, RunOptions
 from devstack.supervisor.run.recorder import Recorder
 from devstack.supervisor.run.runner import Runner, World
-from devstack.supervisor.run.signals import let_signals_end_us, listen_for_signals
 from devstack.supervisor.run.waiters import Waiters
 from devstack.supervisor.run_folder.paths import cannot_use, logs_folder, remove_record, run_folder
 
@@ -52,7 +50,9 @@ if TYPE_CHECKING:
     import asyncio
     import socket
 
-    from devstack.supervisor.control.server import ControlServer
+    from devstack.supervisor.cleanup.clean_up import CleanUp
+    from devstack.supervisor.run.running_stack import ServiceRun
+    from devstack.supervisor.run_folder.record import Record
 
 
 class Supervisor:
@@ -69,17 +69,17 @@ class Supervisor:
         self._is_busy = False
         self.waiters = Waiters()
         self._first = first
-        self._run = first.cookie
+        self.cookie = first.cookie
         self._started = time.monotonic()
         self._me = system.identify(os.getpid()) or ProcessId(os.getpid(), 0.0)
-        self._exit_code = 0
+        self.exit_code = 0
         self._is_urgent = False
-        self._ended: asyncio.Event | None = None
-        self.recorder = Recorder(stack, self._run, self._me, lambda error: self.tell(Notice(error.message)))
+        self.ended: asyncio.Event | None = None
+        self.recorder = Recorder(stack, self.cookie, self._me, lambda error: self.tell(Notice(error.message)))
         self.recorder.detached = options.detached
         self._sockets: Mapping[str, socket.socket] = {}
-        self._faults = Faults(self._end_at_once)
-        self.audience = Audience(listener, self._faults.take)
+        self.faults = Faults(self._end_at_once)
+        self.audience = Audience(listener, self.faults.take)
         self.output = Output(
             Screen(options.screen),
             logs_folder(stack.project),
@@ -101,7 +101,7 @@ class Supervisor:
         try:
             self._prepare(first.environments)
             self.post(orchestration.StartWanted(tuple(self._services)))
-            self._faults.raise_first()
+            self.faults.raise_first()
         except BaseException:
             first.abandon()
             raise
@@ -134,67 +134,36 @@ class Supervisor:
         if self._world.loop is not None:
             self.recorder.write_soon(self._world.loop)
 
-    # The run.
+    # The run: wiring.py calls these in this order.
 
-    async def run(self) -> int:
-        """Run until nothing runs any more; return the exit code.
-
-        An error of our own ends the stack, and is raised when nothing runs any more.
-        """
-        import asyncio
-        import gc
-
-        from devstack.supervisor.control.server import ControlServer
-
-        # What the imports made stays until the end: the collector need not look at it again.
-        gc.freeze()
-        gc.enable()
-        loop = asyncio.get_running_loop()
-        loop.set_exception_handler(self._faults.take_from_loop)
-        self._ended = asyncio.Event()
-        control = ControlServer(self)
-        try:
-            await self._begin(loop, control)
-            await self._ended.wait()
-        except Exception as error:  # noqa: BLE001 - raised again when nothing runs any more
-            self._faults.take(error)
-        await self._finish(control)
-        self._faults.raise_first()
-        return self._exit_code
-
-    async def _begin(self, loop: asyncio.AbstractEventLoop, control: ControlServer) -> None:
-        """Hear of everything from now on, and do what had to wait for the event loop."""
-        from devstack.supervisor.cleanup.clean_up import CleanUp
-        from devstack.supervisor.output.pipe_reader import when_reader_gone
-        from devstack.supervisor.run.output_reports import OutputReports
-
+    def connect(self, loop: asyncio.AbstractEventLoop, clean_up: CleanUp) -> None:
+        """Use the running event loop from now on."""
         self._world.loop = loop
-        self._world.clean_up = CleanUp(self._run, self._outside, self._cleared)
-        listen_for_signals(loop, self)
-        try:
-            self.recorder.control = await control.start()
-            self.recorder.write()
-        except (OSError, RunDirectoryError) as error:
-            self.tell(Notice(f"cannot open the control socket: {error}"))
-            self.shut_down(Cause.ERROR, exit_code=1)
+        self._world.clean_up = clean_up
+
+    def perform_deferred(self) -> None:
+        """Do what had to wait for the event loop."""
         for runner in self.runners.values():
             runner.perform_deferred()
-        reports = OutputReports(self)
-        self.output.connect(loop, reports)
-        if self.options.screen is not None:
-            when_reader_gone(loop, self.options.screen, reports.screen_gone)
-        self._world.children.reap()
-        loop.call_later(self.options.timeout, self._time_is_up)
-        if any(service.watch for service in self._services.values()):
-            from devstack.supervisor.run.watching import restart_on_change
 
-            restart_on_change(self, self._services)
+    def begin(self) -> None:
+        """Start the clock of the readiness timeout, and look at what is already known."""
+        if self._world.loop is not None:
+            self._world.loop.call_later(self.options.timeout, self._time_is_up)
         self._consider()
 
     def _end_at_once(self) -> None:
         """Go to the end, whatever the state of the services is: that may be wrong now."""
-        if self._ended is not None:
-            self._ended.set()
+        if self.ended is not None:
+            self.ended.set()
+
+    @property
+    def services(self) -> Mapping[str, ServiceRun]:
+        return self.runners
+
+    def record(self) -> Record:
+        """Return what runs now."""
+        return self.recorder.record()
 
     @property
     def is_stopping(self) -> bool:
@@ -214,12 +183,12 @@ class Supervisor:
             return
         self._is_busy = True
         try:
-            while self._inbox and self._faults.first is None:
+            while self._inbox and self.faults.first is None:
                 self._advance(self._inbox.popleft())
         finally:
             self._is_busy = False
             self._guard.flush()
-        if self._world.loop is not None and self._faults.first is None:
+        if self._world.loop is not None and self.faults.first is None:
             self._consider()
 
     def _post_service_event(self, name: str, event: ServiceEvent) -> None:
@@ -258,8 +227,8 @@ class Supervisor:
     def _consider(self) -> None:
         self.waiters.wake()
         if self.phase is Phase.STOPPING:
-            if self.state.has_ended and self._ended is not None:
-                self._ended.set()
+            if self.state.has_ended and self.ended is not None:
+                self.ended.set()
             return
         if self.phase is Phase.ENDED:
             return
@@ -320,12 +289,13 @@ class Supervisor:
         listening = scene.listening() if troubles else ()
         self.phase = Phase.STOPPING
         if exit_code is not None:
-            self._exit_code = exit_code
+            self.exit_code = exit_code
         if grace is not None:
             self._replace_grace(grace)
         self.tell(StackStopping(cause, troubles, signal, seconds, findings, listening))
         graces = {name: service.stop.grace for name, service in self._services.items()}
-        tell_while_stopping(self, self._world, graces)
+        if self._world.loop is not None and self._world.clean_up is not None:
+            tell_while_stopping(self, self._world.loop, graces, self._world.clean_up.members)
         self.post(orchestration.StopWanted(tuple(self._services)))
 
     def _replace_grace(self, seconds: float) -> None:
@@ -352,32 +322,33 @@ class Supervisor:
 
     # The end.
 
-    async def _finish(self, control: ControlServer) -> None:
-        import asyncio
-
+    async def end_all(self) -> None:
+        """End what slipped away from its service, take the last output, and tell that all is stopped."""
         from devstack.supervisor.cleanup.clean_up import end_slipped
 
         left = await end_slipped(self._first.marks, self.reap, lambda: self._is_urgent)
         self.output.close_pipes()
         self.phase = Phase.ENDED
         if left:
-            self._exit_code = self._exit_code or 1
+            self.exit_code = self.exit_code or 1
         self.recorder.stop()
         self._guard.dismiss()
-        self.tell(StackStopped(self._exit_code, left))
+        self.tell(StackStopped(self.exit_code, left))
         self.waiters.wake()
-        await control.close()
+
+    def forget_record(self) -> None:
+        """Remove the record: nothing runs."""
         try:
             remove_record(self.stack.project)
-        except OSError as error:  # it is stale from now on, and nobody will believe it
+        except OSError as error:  # it is stale from now on: its supervisor is about to exit
             self.tell(Notice(f"cannot remove the record: {error.strerror}"))
-        let_signals_end_us(asyncio.get_running_loop())
-        self.output.close()
 
-    def _outside(self) -> frozenset[int]:
+    def outside(self) -> frozenset[int]:
+        """Return the pids that are never touched by a clean-up."""
         return frozenset({self._me.pid, self._guard.guardian.id.pid})
 
-    def _cleared(self, name: str) -> None:
+    def cleared(self, name: str) -> None:
+        """Take note that nothing of the service `name` lives."""
         self.runners[name].cleared()
 
     def _look_soon(self) -> None:

@@ -16,7 +16,7 @@ from devstack.supervisor.run_folder.paths import logs_folder
 if TYPE_CHECKING:
     from devstack.core.port_report import Owner
     from devstack.machine.listeners import Listener
-    from devstack.supervisor.run.supervisor import Supervisor
+    from devstack.supervisor.run.running_stack import RunningStack
 
 LAST_LINES = 20
 TAIL_BYTES = 16 * 1024
@@ -26,15 +26,15 @@ ASKED = frozenset({"127.0.0.1", "0.0.0.0", "::1", "::"})  # noqa: S104 compared,
 
 
 def troubles_of(
-    supervisor: Supervisor, names: Iterable[str], scene: Scene | None = None
+    running: RunningStack, names: Iterable[str], scene: Scene | None = None
 ) -> tuple[Trouble, ...]:
     """Return what a person wants to know of each service: how it ended, what it said, where it listens."""
-    scene = scene or Scene(supervisor)
-    return tuple(_trouble_of(supervisor, name, scene) for name in names)
+    scene = scene or Scene(running)
+    return tuple(_trouble_of(running, name, scene) for name in names)
 
 
-def _trouble_of(supervisor: Supervisor, name: str, scene: Scene) -> Trouble:
-    runner, status = supervisor.runners[name], supervisor.state.statuses[name]
+def _trouble_of(running: RunningStack, name: str, scene: Scene) -> Trouble:
+    runner, status = running.services[name], running.state.statuses[name]
     own = scene.listeners_of(name) if status.pid else ()
     return Trouble(
         name=name,
@@ -42,15 +42,15 @@ def _trouble_of(supervisor: Supervisor, name: str, scene: Scene) -> Trouble:
         answer=runner.answer,
         ports=tuple(claim.port for claim in runner.service.claims),
         listens_on=tuple(sorted({one.port for one in own})),
-        last_lines=last_lines(supervisor.stack.project, name),
-        waits_for=_waits_for(supervisor, runner.service),
+        last_lines=last_lines(running.stack.project, name),
+        waits_for=_waits_for(running, runner.service),
         held_by=scene.others_on(runner.service),
         beyond=_beyond(runner.service, own),
     )
 
 
-def _waits_for(supervisor: Supervisor, service: Service) -> tuple[str, ...]:
-    statuses = supervisor.state.statuses
+def _waits_for(running: RunningStack, service: Service) -> tuple[str, ...]:
+    statuses = running.state.statuses
     return tuple(
         need for need in service.depends_on if need in statuses and statuses[need].state not in UP_STATES
     )
@@ -67,9 +67,9 @@ def _beyond(service: Service, own: Iterable[Listener]) -> tuple[str, ...]:
 class Scene:
     """What the machine shows of the stack's processes, looked at once for all services in trouble."""
 
-    def __init__(self, supervisor: Supervisor) -> None:
-        groups = {runner.group: name for name, runner in supervisor.runners.items() if runner.group}
-        self._marks = Marks(cookie=supervisor.recorder.record().run, groups=groups)
+    def __init__(self, running: RunningStack) -> None:
+        groups = {runner.group: name for name, runner in running.services.items() if runner.group}
+        self._marks = Marks(cookie=running.record().run, groups=groups)
 
     @cached_property
     def _services(self) -> dict[int, str]:

@@ -14,23 +14,23 @@ from devstack.core.orchestration import RestartWanted
 from devstack.core.service import Service, ServiceState
 
 if TYPE_CHECKING:
-    from devstack.supervisor.run.supervisor import Supervisor
+    from devstack.supervisor.run.running_stack import RunningStack
 
 DEBOUNCE_MS = 200
 IGNORED = (".devstack", ".git", ".venv", "node_modules", "__pycache__")
 
 
-def restart_on_change(supervisor: Supervisor, services: Mapping[str, Service]) -> None:
-    """Restart each of `services` when what it watches changes, unless somebody has stopped it."""
+def restart_on_change(running: RunningStack) -> None:
+    """Restart each service of `running` when a file that it watches changes, unless it was stopped."""
 
     def _changed(name: str, path: str) -> None:
-        state = supervisor.state.statuses[name].state
-        if not supervisor.is_stopping and state not in (ServiceState.STOPPED, ServiceState.PENDING):
-            shown = os.path.relpath(path, supervisor.stack.project)
-            supervisor.tell(Notice(f"{shown} changed: restarting {name}"))
-            supervisor.post(RestartWanted((name,)))
+        state = running.state.statuses[name].state
+        if not running.is_stopping and state not in (ServiceState.STOPPED, ServiceState.PENDING):
+            shown = os.path.relpath(path, running.stack.project)
+            running.tell(Notice(f"{shown} changed: restarting {name}"))
+            running.post(RestartWanted((name,)))
 
-    Watching(services, _changed).start()
+    Watching({service.name: service for service in running.stack.services}, _changed).start()
 
 
 class Watching:
