@@ -67,7 +67,7 @@ def _read(descriptor: int, pid: int) -> bytes:
 
 
 if __name__ == "__main__":
-    for name in (*LATE, *(f"devstack.cli.{one.replace('-', '_')}" for one in COMMANDS)):
+    for name in (*LATE, *(f"devstack.cli.commands.{one.replace('-', '_')}" for one in COMMANDS)):
         import_module(name)
     wanted = [[os.fsdecode(bytes.fromhex(text)) for text in line] for line in json.load(sys.stdin)]
     print(json.dumps([call(arguments) for arguments in wanted]))

@@ -26,7 +26,7 @@ name, fields, limits = sys.argv[1], json.loads(sys.argv[2]), json.loads(sys.argv
 settings = Settings(**fields, limits=Limits(**limits))
 def say(line):
     print(line, flush=True)
-run = import_module(f"devstack.services.{name}").run
+run = import_module(f"devstack.services.apps.{name}").run
 run(settings, say) if name in ("api", "trading") else run(settings, None, say)
 """
 PORT_FIELDS = {

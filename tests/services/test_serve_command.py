@@ -119,7 +119,7 @@ def test_the_frontend_logs_pages_and_failures_and_nothing_else(tmp_path: Path) -
 def test_what_starts_often_does_not_import_what_is_slow(name: str) -> None:
     watch = (
         "import sys; from importlib import import_module; import_module('devstack.services.serving.server');"
-        f"import_module('devstack.services.{name}');"
+        f"import_module('devstack.services.apps.{name}');"
         "print([m for m in ('fastapi', 'pydantic', 'httpx', 'anyio') if m in sys.modules])"
     )
     ran = subprocess.run([sys.executable, "-c", watch], capture_output=True, text=True, check=True)

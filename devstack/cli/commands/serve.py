@@ -43,7 +43,7 @@ def serve(
     settings = read_settings(os.environ)
     if name == "frontend" and settings.owns_hmr:
         _require_extra(name, NEEDED["hmr"])
-    run = import_module(f"devstack.services.{name}").run
+    run = import_module(f"devstack.services.apps.{name}").run
     if name in WITH_ROOT:
         run(settings, folder, _say)
     else:

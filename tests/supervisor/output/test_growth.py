@@ -8,7 +8,7 @@ import socket
 from typing import cast
 
 from devstack.supervisor.control.server import GROWTH_EVERY, Client
-from devstack.supervisor.run.supervisor import Supervisor
+from devstack.supervisor.run.running_stack import RunningStack
 
 NAME = "x" * 40_000  # so that little time makes much to tell
 
@@ -20,7 +20,7 @@ def test_a_follower_that_does_not_read_for_long_still_hears_that_there_is_more()
 async def _follow() -> None:
     ours, theirs = socket.socketpair()
     _, writer = await asyncio.open_connection(sock=ours)
-    client = Client(cast(Supervisor, None), writer, "")
+    client = Client(cast(RunningStack, None), set(), writer, "")
     theirs.settimeout(5)
     for _ in range(60):
         client.grew(NAME)
