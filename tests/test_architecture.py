@@ -35,6 +35,46 @@ MAY_IMPORT: dict[str, set[str]] = {
 }
 """Each layer with those that it may import, itself apart."""
 
+ROOMS: dict[str, dict[str, set[str]]] = {
+    "supervisor": {
+        "process": set(),
+        "run_folder": set(),
+        "output": set(),
+        "probes": {"process"},
+        "cleanup": {"process", "run_folder"},
+        "run": {"process", "run_folder", "output", "probes", "cleanup"},
+        "control": {"run_folder", "cleanup", "run"},
+        "wiring": {"output", "cleanup", "run", "control"},
+    },
+    "checks": {
+        "attempts": set(),
+        "facts": set(),
+        "node_range": set(),
+        "dotenv": set(),
+        "reports": set(),
+        "impostors": {"facts"},
+        "vite": {"attempts", "facts"},
+        "websocket": {"attempts", "facts", "vite"},
+        "parity": {"attempts", "vite"},
+        "exposure": {"facts", "vite"},
+        "smoke": {"websocket"},
+        "contract": {"facts", "exposure", "impostors", "vite", "websocket"},
+        "doctor": {"attempts", "facts", "node_range"},
+    },
+    "cli": {
+        "streams": set(),
+        "running_facts": set(),
+        "doctor": set(),
+        "arguments": {"streams"},
+        "service_commands": {"arguments"},
+        "up": {"arguments", "running_facts", "streams"},
+        "smoke": {"running_facts", "up"},
+        "commands": {"arguments", "doctor", "running_facts", "service_commands", "smoke", "up"},
+        "main": {"arguments", "streams", "up"},
+    },
+}
+"""The rooms of a layer: its folders and the files beside them, each with those that it may import."""
+
 ONLY_IMPORTERS: dict[str, str | tuple[str, ...]] = {
     "psutil": "machine/",
     "rich": "console/",
@@ -121,6 +161,27 @@ def test_imports_go_one_way(path: Path) -> None:
     layer = layer_of(path)
     allowed = MAY_IMPORT[layer] | {layer, "__init__"}
     against = [one for one in imports_of(path) if (layer_imported(one) or layer) not in allowed]
+    assert not against, "\n".join(map(str, against))
+
+
+def room_of(module: str, layer: str) -> str | None:
+    """Return the room of `module` in `layer`, None for a module of another layer."""
+    head, _, rest = module.partition(f"devstack.{layer}.")
+    return rest.partition(".")[0] if rest and not head else None
+
+
+@pytest.mark.parametrize("layer", ROOMS)
+def test_imports_between_rooms_go_one_way(layer: str) -> None:
+    rooms = ROOMS[layer]
+    start_order({name: sorted(allowed) for name, allowed in rooms.items()})
+    against = []
+    for path in sorted((PACKAGE / layer).rglob("*.py")):
+        room = room_of(_module_name(path), layer)
+        if room is None:
+            continue
+        assert room in rooms, f"{name_of(path)}: ROOMS does not list this room"
+        allowed = rooms[room] | {room}
+        against += [one for one in imports_of(path) if (room_of(one.module, layer) or room) not in allowed]
     assert not against, "\n".join(map(str, against))
 
 
