@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-TOOLS = ("Chromium", "Node.js", "redis-server", "redis-py", "nc", "git", "IPv6", "root", "Linux", "/proc")
+TOOLS = ("Chromium", "Node.js", "redis-server", "redis-py", "nc", "git", "IPv6", "Linux", "/proc")
 """What tests need beside Python, as their skip reasons name it."""
 
 
@@ -22,5 +22,6 @@ def _wanted(reason: str) -> str:
     """Return the missing tool that `reason` names, else the reason itself."""
     text = reason.removeprefix("Skipped: ")
     words = text.replace(",", " ").replace("(", " ").split()
-    found = next((tool for tool in TOOLS if tool in words), None)
-    return f"needs {found}" if found and text.startswith(("no ", "there is no", *TOOLS)) else text
+    if not text.startswith(("no ", "there is no", *TOOLS)):
+        return text
+    return next((f"needs {tool}" for tool in TOOLS if tool in words), text)
