@@ -18,7 +18,7 @@ from devstack.checks.facts import StackFacts, gather_facts
 from devstack.core.ports import PortClaim, Protocol
 from devstack.core.service import Service
 from devstack.core.stack import COOKIE, Stack
-from devstack.machine.process_tree import SERVICE, Marks, find_members, kill_rows
+from devstack.machine.process_tree import SERVICE, Marks, find_members, signal_whole_groups
 from tests.waiting import until
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "vite-express"
@@ -119,7 +119,8 @@ class HandMadeStack:
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
         # What called setsid is in none of these groups, and has the cookie still.
-        kill_rows([member.row for member in find_members(Marks(cookie=self.cookie))])
+        rows = [member.row for member in find_members(Marks(cookie=self.cookie))]
+        signal_whole_groups(rows, rows, signal.SIGKILL)
 
 
 @contextmanager

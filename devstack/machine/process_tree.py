@@ -133,14 +133,23 @@ def signal_rows(rows: Iterable[ProcessRow], number: int) -> None:
             continue
 
 
-def kill_rows(rows: Collection[ProcessRow]) -> None:
-    """Kill each process of `rows`, whole groups first.
+def ask_rows(rows: Collection[ProcessRow], number: int) -> None:
+    """Ask each process of `rows` to end, with signal `number`. A suspended one is resumed to hear it."""
+    signal_rows(rows, number)
+    if (resume := system.signal_number("CONT")) is not None:
+        signal_rows(rows, resume)
 
-    A group's signal reaches a child that is just being forked, too.
+
+def signal_whole_groups(rows: Collection[ProcessRow], among: Collection[ProcessRow], number: int) -> None:
+    """Send signal `number` to each process of `rows`, whole groups first.
+
+    A group's signal also reaches a child that is just being forked. `among` are all processes that belong: a
+    group that holds any other is not signalled as a whole.
     """
-    for group in _whole_groups(rows):
-        system.send_group_signal(group, system.KILL_SIGNAL)
-    signal_rows(rows, system.KILL_SIGNAL)
+    groups = {row.group for row in rows}
+    for group in groups & _whole_groups(among):
+        system.send_group_signal(group, number)
+    signal_rows(rows, number)
 
 
 def _whole_groups(rows: Collection[ProcessRow]) -> set[int]:

@@ -19,6 +19,7 @@ IS_MACOS = sys.platform == "darwin"
 IS_WINDOWS = sys.platform == "win32"
 
 KILL_SIGNAL: int = getattr(signal, "SIGKILL", signal.SIGTERM)
+STOP_SIGNAL: int = getattr(signal, "SIGSTOP", signal.SIGTERM)
 HANGUP_SIGNAL: int = getattr(signal, "SIGHUP", signal.SIGTERM)
 
 

@@ -176,6 +176,62 @@ def forks() -> None:
     on_signal(go_on)
 
 
+def takes_token() -> bool:
+    """Take one of the tokens that the file of the second argument counts; False when all are taken.
+
+    Every fork takes one: so a failing test harms no machine, and tells how many there were.
+    """
+    path, most = sys.argv[2], int(sys.argv[3])
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    try:
+        if os.fstat(descriptor).st_size >= most:
+            return False
+        os.write(descriptor, b"x")
+        return True
+    finally:
+        os.close(descriptor)
+
+
+def fork_three() -> None:
+    for _ in range(3):
+        if takes_token() and os.fork() == 0:
+            sleep()
+
+
+def forks_on_term() -> None:
+    """Fork three children on SIGTERM, each of which does the same."""
+    for number in ENDING:
+        signal.signal(number, lambda *_: fork_three())
+
+
+def forks_on_cont() -> None:
+    """Fork three children on SIGCONT, each of which does the same; deaf otherwise."""
+    turn_deaf()
+    signal.signal(signal.SIGCONT, lambda *_: fork_three())
+
+
+def fork_loop() -> None:
+    """Fork a deaf child every few milliseconds, all the time."""
+    turn_deaf()
+    say("up")
+    while takes_token():
+        if os.fork() == 0:
+            sleep()
+        time.sleep(0.005)
+
+
+def fork_chain() -> None:
+    """Fork a child every few milliseconds and end: whoever is seen is gone a moment later. All are deaf."""
+    turn_deaf()
+    say("up")
+    if os.fork():
+        sleep()
+    while takes_token():
+        if os.fork():
+            os._exit(0)
+        time.sleep(0.005)
+
+
 def finishes() -> None:
     """Take two seconds to end, and say goodbye."""
 

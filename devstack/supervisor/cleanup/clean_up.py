@@ -13,9 +13,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from devstack.machine import system
-from devstack.machine.process_tree import Marks, Member, find_members, kill_rows, signal_rows
+from devstack.machine.process_tree import Marks, Member, ask_rows, find_members
 from devstack.machine.system import ProcessId, ProcessRow
-from devstack.supervisor.cleanup.leftovers import KILL_FOR, Leftovers
+from devstack.supervisor.cleanup.converge import Order, Progress, next_step
+from devstack.supervisor.cleanup.leftovers import Leftovers, carry_out
 
 FIRST_PAUSE = 0.002
 LONGEST_PAUSE = 0.1
@@ -42,12 +43,14 @@ class _Waiting:
     """A service whose processes are being ended.
 
     `told` have had the signal already, `is_told` says that the group has. `known` are all that were found.
+    `progress` begins anew when the main process has exited: what it left may be younger than the first look.
     """
 
     ending: Ending
     is_told: bool = False
     told: set[ProcessId] = field(default_factory=set)
     known: dict[ProcessId, Member] = field(default_factory=dict)
+    progress: Progress = field(default_factory=Progress)
 
 
 class CleanUp:
@@ -79,6 +82,7 @@ class CleanUp:
             waiting.known = before.known
             if before.ending.signal == ending.signal:
                 waiting.is_told, waiting.told = before.is_told, before.told
+                waiting.progress = before.progress
         self.look_soon()
 
     def exited(self, name: str) -> None:
@@ -86,6 +90,7 @@ class CleanUp:
         waiting = self._waiting.get(name)
         if waiting is not None:
             waiting.ending = replace(waiting.ending, has_exited=True)
+            waiting.progress = replace(waiting.progress, has_asked=False)
             self.look_soon()
 
     def members(self, name: str) -> tuple[ProcessRow, ...]:
@@ -130,15 +135,28 @@ class CleanUp:
 
     def _end(self, waiting: _Waiting, rows: list[ProcessRow]) -> None:
         ending = waiting.ending
+        by_force = ending.signal == system.KILL_SIGNAL
+        living = frozenset(row.id for row in rows)
+        step = next_step(waiting.progress, living, asyncio.get_running_loop().time(), by_force=by_force)
+        waiting.progress = step.progress
+        if step.order is Order.ASK:
+            self._ask(waiting, rows)
+        else:
+            # What survives SIGKILL is not given up here: the lifecycle asks for another round.
+            order = Order.KILL if step.order is Order.GIVE_UP else step.order
+            carry_out(order, step.processes, tuple(rows), ending.signal)
+
+    def _ask(self, waiting: _Waiting, rows: list[ProcessRow]) -> None:
+        """Send the stop signal to those of `rows` that have not had it."""
+        ending = waiting.ending
         if not ending.has_exited and not waiting.is_told:
             # Those of the group get the signal with it, all at once; a second one can mean "now!" to them.
             waiting.is_told = True
             waiting.told.update(row.id for row in rows if row.group == ending.group)
             system.send_group_signal(ending.group, ending.signal)
-        if ending.signal == system.KILL_SIGNAL:
-            kill_rows(rows)
-            return
-        signal_rows([row for row in rows if row.id not in waiting.told], ending.signal)
+            if (resume := system.signal_number("CONT")) is not None:
+                system.send_group_signal(ending.group, resume)
+        ask_rows([row for row in rows if row.id not in waiting.told], ending.signal)
         waiting.told.update(row.id for row in rows)
 
     def _look_later(self) -> None:
@@ -159,12 +177,8 @@ async def end_slipped(
     started, pause = time.monotonic(), FIRST_PAUSE
     while living := leftovers.look():
         waited = time.monotonic() - started
-        if waited > LAST_GRACE + KILL_FOR:
+        if not leftovers.act(by_force=waited > LAST_GRACE or is_urgent()):
             return tuple(row.pid for row in living)
-        if waited > LAST_GRACE or is_urgent():
-            leftovers.kill()
-        else:
-            leftovers.ask()
         await asyncio.sleep(pause)
         pause = min(pause * 1.5, LONGEST_PAUSE)
         reap()

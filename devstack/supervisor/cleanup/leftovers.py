@@ -1,6 +1,7 @@
 """Ends what a stack left: for the guardian, for `down` after a killed supervisor, for `up`.
 
-Synchronous and small, for the guardian runs it in an interpreter with next to nothing imported.
+Synchronous and small: the guardian runs it in an interpreter with next to nothing imported. `converge`
+decides in which order.
 """
 
 from __future__ import annotations
@@ -10,16 +11,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from devstack.machine.process_tree import Marks, Member, find_members, kill_rows, signal_rows
-from devstack.machine.system import ProcessId, ProcessRow
+from devstack.machine.process_tree import Marks, Member, ask_rows, find_members, signal_whole_groups
+from devstack.machine.system import KILL_SIGNAL, STOP_SIGNAL, ProcessId, ProcessRow
+from devstack.supervisor.cleanup.converge import QUIET_LOOKS, Order, Progress, next_step
 
 FIRST_PAUSE = 0.002
 LONGEST_PAUSE = 0.05
-KILL_FOR = 3.0
-"""Seconds for which SIGKILL is repeated against processes that go on forking."""
-
-QUIET_LOOKS = 2
-"""So many looks in a row must find nobody: a dying shell may just have forked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +33,8 @@ class Leftovers:
     def __init__(self, marks: Marks) -> None:
         self._marks = marks
         self._seen: dict[ProcessId, Member] = {}
-        self._told: set[ProcessId] = set()
         self._living: tuple[ProcessRow, ...] = ()
+        self._progress = Progress()
 
     def look(self) -> tuple[ProcessRow, ...]:
         """Return those that live now."""
@@ -46,14 +43,16 @@ class Leftovers:
         self._living = tuple(member.row for member in found)
         return self._living
 
-    def ask(self) -> None:
-        """Send SIGTERM to those of the last look that have not had it."""
-        signal_rows([row for row in self._living if row.id not in self._told], signal.SIGTERM)
-        self._told.update(row.id for row in self._living)
+    def act(self, *, by_force: bool) -> bool:
+        """Do to those of the last look what comes next; return False when they are to be given up.
 
-    def kill(self) -> None:
-        """Send SIGKILL to those of the last look."""
-        kill_rows(self._living)
+        `by_force` says that the grace is over.
+        """
+        living = frozenset(row.id for row in self._living)
+        step = next_step(self._progress, living, time.monotonic(), by_force=by_force)
+        self._progress = step.progress
+        carry_out(step.order, step.processes, self._living, signal.SIGTERM)
+        return step.order is not Order.GIVE_UP
 
     def outcome(self) -> Ended:
         """Return what became of them, by the last look."""
@@ -62,31 +61,47 @@ class Leftovers:
         return Ended(tuple(ended), self._living)
 
 
+def carry_out(
+    order: Order, processes: frozenset[ProcessId], living: tuple[ProcessRow, ...], stop_signal: int
+) -> None:
+    """Do `order` to `processes`, which are among `living`, all that belong. `stop_signal` asks to end."""
+    rows = [row for row in living if row.id in processes]
+    match order:
+        case Order.ASK:
+            ask_rows(rows, stop_signal)
+        case Order.FREEZE:
+            signal_whole_groups(rows, living, STOP_SIGNAL)
+        case Order.KILL:
+            signal_whole_groups(rows, living, KILL_SIGNAL)
+        case Order.WAIT | Order.GIVE_UP:
+            return
+
+
 def end_leftovers(
     marks: Marks, grace: float, on_wait: Callable[[tuple[ProcessRow, ...]], None] | None = None
 ) -> Ended:
     """Ask every process of `marks` to end (SIGTERM), and after `grace` seconds kill those that live.
 
-    `on_wait` is told once, after half a second, on whom we wait. Returns when none is found any more, or
-    when those that are left withstand SIGKILL (another user's, or stuck in the kernel).
+    `on_wait` is called once, after half a second, with those that still live. Returns when none is found, or
+    when those that are left survive SIGKILL (another user's, or stuck in the kernel).
     """
     leftovers = Leftovers(marks)
     started = time.monotonic()
     pause = FIRST_PAUSE
     quiet = 0
+    is_by_force = False
     while True:
         living = leftovers.look()
         quiet = 0 if living else quiet + 1
         elapsed = time.monotonic() - started
-        if quiet >= QUIET_LOOKS or elapsed > grace + KILL_FOR:
+        if quiet >= QUIET_LOOKS:
             return leftovers.outcome()
-        if elapsed >= grace:
-            leftovers.kill()
-            pause = FIRST_PAUSE
-        else:
-            leftovers.ask()
-            if on_wait and elapsed > 0.5 and living:
-                on_wait(living)
-                on_wait = None
-        time.sleep(min(pause, max(grace - elapsed, 0.001)))
+        if elapsed >= grace and not is_by_force:
+            is_by_force, pause = True, FIRST_PAUSE
+        if not leftovers.act(by_force=is_by_force):
+            return leftovers.outcome()
+        if on_wait and elapsed > 0.5 and living:
+            on_wait(living)
+            on_wait = None
+        time.sleep(pause if is_by_force else min(pause, max(grace - elapsed, 0.001)))
         pause = min(pause * 1.5, LONGEST_PAUSE)

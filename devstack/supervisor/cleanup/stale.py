@@ -9,8 +9,9 @@ from collections.abc import Callable
 from devstack.machine import system
 from devstack.machine.process_tree import Marks, is_alive
 from devstack.machine.system import ProcessId, ProcessRow
+from devstack.supervisor.cleanup.converge import KILL_FOR
 from devstack.supervisor.cleanup.guardian_watch import GRACE
-from devstack.supervisor.cleanup.leftovers import KILL_FOR, Ended, end_leftovers
+from devstack.supervisor.cleanup.leftovers import Ended, end_leftovers
 from devstack.supervisor.run_folder.record import Record
 
 
