@@ -15,7 +15,8 @@ import pytest
 import typer
 
 from devstack import __version__, errors
-from devstack.cli.arguments.app import COMMANDS, SETTINGS, build_app
+from devstack.cli.arguments.app import SETTINGS, build_app
+from devstack.cli.arguments.words import COMMANDS
 from devstack.core.ports import SEED_TABLE
 from tests.cli.running import devstack, free_port
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import gc
 import sys
+from importlib import import_module
 
 from devstack import __version__
+from devstack.cli.arguments.quick import read_quickly
+from devstack.cli.arguments.words import with_own_words
 from devstack.cli.streams import drop_output, is_color_unwanted, open_missing_streams, output_error
 from devstack.errors import DevstackError
-
-PLAIN_UPS = {("up",): False, ("up", "-d"): True}
-"""Command lines without anything to parse, and whether they detach: docs/decisions/0007-plain-up.md."""
 
 
 def main() -> None:
@@ -50,16 +50,16 @@ def _run(arguments: tuple[str, ...]) -> None:
 
 
 def _run_command(arguments: tuple[str, ...]) -> None:
+    arguments = with_own_words(arguments)
     if arguments == ("--version",):
         sys.stdout.write(f"devstack {__version__}\n")
-    elif arguments in PLAIN_UPS:
-        # What the imports make stays: the collector would look at it three times and find nothing. The
+    elif (call := read_quickly(arguments)) is not None:
+        # What the imports make stays: the collector would look at it three times and find nothing. A
         # supervisor turns it on again when it runs.
         gc.disable()
-        from devstack.cli.up.run import UpRequest, run_up
-
-        run_up(UpRequest(detach=PLAIN_UPS[arguments], no_color=is_color_unwanted()))
+        import_module(f"devstack.cli.commands.{call.command.module}").run(call.request)
     else:
-        from devstack.cli.arguments.app import build_app, named_command, with_help_behind
+        from devstack.cli.arguments.app import build_app
+        from devstack.cli.arguments.words import named_command, with_help_behind
 
         build_app(named_command(arguments))(args=with_help_behind(arguments), prog_name="devstack")

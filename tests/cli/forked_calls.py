@@ -14,7 +14,7 @@ import sys
 import time
 from importlib import import_module
 
-from devstack.cli.arguments.app import COMMANDS
+from devstack.cli.arguments.words import COMMANDS
 from devstack.cli.main import main
 
 PATIENCE = 20.0

@@ -17,7 +17,8 @@ from pathlib import Path
 import pytest
 import typer
 
-from devstack.cli.arguments.app import COMMANDS, build_app
+from devstack.cli.arguments.app import build_app
+from devstack.cli.arguments.words import COMMANDS
 from devstack.errors import ConfigError, NotRunningError, UsageError
 from tests.cli import forked_calls
 from tests.cli.running import clean_environment, devstack, free_port
@@ -354,3 +355,25 @@ def test_no_value_of_any_option_brings_a_traceback(command: str, hello: Path) ->
         assert "Traceback" not in output, (line, output)
         assert "\x1b" not in output, (line, output)
         assert code == 0 or output, line
+
+
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        ("kill", "devstack down --timeout 0"),
+        ("connect", "devstack logs -f"),
+        ("exec", "devstack run"),
+        ("list", "devstack status"),
+        ("check", "devstack check-ports"),
+        ("config", "devstack env"),
+        ("start", "devstack up"),
+    ],
+)
+def test_a_word_of_another_tool_is_answered_with_ours(tmp_path: Path, word: str, said: str) -> None:
+    done = devstack(tmp_path, word)
+    assert done.returncode == 2
+    assert said in done.stderr
+
+
+def test_ps_is_status(tmp_path: Path) -> None:
+    assert devstack(tmp_path, "ps").returncode == devstack(tmp_path, "status").returncode == 5

@@ -3,35 +3,18 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
 import typer
 
+from devstack.cli.arguments import declared
 from devstack.cli.arguments.options import NoColorOption, ProjectOption, VersionOption
-
-COMMANDS = (
-    "up",
-    "down",
-    "check-ports",
-    "status",
-    "logs",
-    "restart",
-    "stop",
-    "start",
-    "run",
-    "check-ws",
-    "smoke",
-    "doctor",
-    "init",
-    "env",
-    "serve",
-)
-"""Every command, in the order of the help. Each is a function of that name in a file of that name."""
+from devstack.cli.arguments.typer_commands import typer_function
+from devstack.cli.arguments.words import COMMANDS, HELP
 
 NARROWEST, WIDEST = 30, 110
-HELP = frozenset({"-h", "--help"})
 SETTINGS = {"run": {"allow_interspersed_args": False}}
 
 
@@ -42,6 +25,8 @@ def _globals(
 
 
 def _function(command: str) -> Callable[..., Any]:
+    if command in declared.COMMANDS:
+        return typer_function(declared.COMMANDS[command])
     name = command.replace("-", "_")
     function: Callable[..., Any] = getattr(import_module(f"devstack.cli.commands.{name}"), name)
     return function
@@ -64,7 +49,7 @@ def build_app(command: str | None) -> typer.Typer:
     app.callback()(_globals)
     if command is None:
         for name in COMMANDS:
-            app.command(name)(_without_options(_function(name)))
+            app.command(name)(_listed(name))
     else:
         app.command(command, context_settings=SETTINGS.get(command))(_function(command))
     return app
@@ -75,34 +60,11 @@ def _help_width() -> int:
     return max(min(shutil.get_terminal_size().columns, WIDEST) - 2, NARROWEST)
 
 
-def _without_options(function: Callable[..., Any]) -> Callable[[], None]:
-    def _listed() -> None: ...
+def _listed(command: str) -> Callable[[], None]:
+    """Return a function that has the help of `command` and none of its options."""
 
-    _listed.__doc__ = function.__doc__
-    return _listed
+    def _command() -> None: ...
 
-
-def named_command(arguments: Sequence[str]) -> str | None:
-    """Return the command that `arguments` name, None where they name none that there is."""
-    at = _command_position(arguments)
-    return arguments[at] if at is not None and arguments[at] in COMMANDS else None
-
-
-def _command_position(arguments: Sequence[str]) -> int | None:
-    takes_value = False
-    for at, argument in enumerate(arguments):
-        if takes_value:
-            takes_value = False
-        elif argument in ("-C", "--project"):
-            takes_value = True
-        elif not argument.startswith("-"):
-            return at
-    return None
-
-
-def with_help_behind(arguments: Sequence[str]) -> list[str]:
-    """Return `arguments` with a `--help` that stands before a command's name behind it: it asks the same."""
-    at = _command_position(arguments)
-    if at is None or arguments[at] not in COMMANDS or not HELP.intersection(arguments[:at]):
-        return list(arguments)
-    return [arguments[at], "--help"]
+    known = declared.COMMANDS.get(command)
+    _command.__doc__ = known.help if known is not None else _function(command).__doc__
+    return _command

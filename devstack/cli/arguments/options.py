@@ -8,14 +8,24 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from devstack.cli.arguments.declared import (
+    ENV_FILE,
+    JSON,
+    MODE,
+    NO_COLOR,
+    PORTS,
+    PROCFILE,
+    PROJECT,
+    READY_TIMEOUT,
+    Option,
+    read_count,
+    read_seconds,
+)
 from devstack.cli.streams import is_color_unwanted
-
-MOST_SECONDS = 1e9
-MOST_DIGITS = 10
 
 
 @dataclass(slots=True)
@@ -54,45 +64,34 @@ def _show_version(value: bool) -> None:
 
 def seconds(value: str | float) -> float:
     """Return a length of time from the command line: a number of seconds, 0 or more."""
-    try:
-        number = float(value)
-    except ValueError:
-        number = -1.0
-    if not 0 <= number <= MOST_SECONDS:
+    number = read_seconds(str(value))
+    if number is None:
         raise typer.BadParameter(f"{str(value)!r}: expected seconds, 0 or more")
     return number
 
 
 def whole_number(value: str | int) -> int:
     """Return a number of things from the command line: a whole number, 0 or more."""
-    text = str(value)
-    if not (text.isascii() and text.isdecimal() and len(text) < MOST_DIGITS):
-        raise typer.BadParameter(f"{text!r}: expected a whole number, 0 or more")
-    return int(text)
+    number = read_count(str(value))
+    if number is None:
+        raise typer.BadParameter(f"{str(value)!r}: expected a whole number, 0 or more")
+    return number
 
 
-ProjectOption = Annotated[
-    str | None,
-    typer.Option("--project", "-C", metavar="DIR", help="The project's folder.", callback=_remember_project),
-]
-NoColorOption = Annotated[
-    bool, typer.Option("--no-color", help="No colour, whatever the terminal.", callback=_remember_no_color)
-]
+def typer_option(option: Option, **more: Any) -> Any:
+    """Return what typer wants to know of `option`; `more` is beside that."""
+    return typer.Option(*option.flags, metavar=option.metavar, help=option.help, **more)
+
+
+ProjectOption = Annotated[str | None, typer_option(PROJECT, callback=_remember_project)]
+NoColorOption = Annotated[bool, typer_option(NO_COLOR, callback=_remember_no_color)]
 VersionOption = Annotated[
     bool,
     typer.Option("--version", help="Print the version and exit.", is_eager=True, callback=_show_version),
 ]
-ModeOption = Annotated[
-    str | None, typer.Option("--mode", metavar="MODE", help="dev, prod, or any X with a Procfile.X.")
-]
-ProcfileOption = Annotated[
-    str | None, typer.Option("--procfile", "-f", metavar="FILE", help="Read this Procfile instead.")
-]
-EnvFileOption = Annotated[
-    str | None, typer.Option("--env-file", metavar="FILE", help="Read this file instead of all .env layers.")
-]
-ReadyTimeoutOption = Annotated[
-    float,
-    typer.Option("--timeout", metavar="S", parser=seconds, help="Seconds within which all must be ready."),
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for a script.")]
+ModeOption = Annotated[str | None, typer_option(MODE)]
+ProcfileOption = Annotated[str | None, typer_option(PROCFILE)]
+EnvFileOption = Annotated[str | None, typer_option(ENV_FILE)]
+ReadyTimeoutOption = Annotated[float, typer_option(READY_TIMEOUT, parser=seconds)]
+PortsOption = Annotated[str, typer_option(PORTS)]
+JsonOption = Annotated[bool, typer_option(JSON)]

@@ -11,6 +11,7 @@ from devstack.config.locate import procfile_project, project_folder, recorded_pr
 from devstack.errors import UsageError
 
 if TYPE_CHECKING:
+    from devstack.cli.arguments.requests import StackRequest
     from devstack.config.stack import StackOptions
 
 
@@ -51,6 +52,13 @@ def options_from(
         scale=dict(_instances(text) for text in scale),
         tool_folder=_tool_folder(),
         exit_code_from=exit_code_from,
+    )
+
+
+def options_of(request: StackRequest) -> StackOptions:
+    """Return the options of load_stack for a command that looks at a stack."""
+    return options_from(
+        request.start, mode=request.mode, procfile=request.procfile, env_file=request.env_file
     )
 
 

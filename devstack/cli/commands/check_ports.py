@@ -2,21 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
-import typer
-
-from devstack.cli.arguments.options import (
-    EnvFileOption,
-    JsonOption,
-    ModeOption,
-    NoColorOption,
-    ProcfileOption,
-    ProjectOption,
-    VersionOption,
-    globals_of,
-)
-from devstack.cli.arguments.project import stack_options
+from devstack.cli.arguments.requests import StackRequest
+from devstack.cli.arguments.stack_options import options_of
 from devstack.errors import PortTakenError
 
 if TYPE_CHECKING:
@@ -24,28 +14,16 @@ if TYPE_CHECKING:
     from devstack.core.stack import Stack
 
 
-def check_ports(
-    ctx: typer.Context,
-    mode: ModeOption = None,
-    json: JsonOption = False,
-    procfile: ProcfileOption = None,
-    env_file: EnvFileOption = None,
-    project: ProjectOption = None,
-    no_color: NoColorOption = False,
-    version: VersionOption = False,
-) -> None:
-    """Show every claimed port: free, or held by whom.
-
-    Exit code 3 if a port is taken by somebody else.
-    """
+def run(request: StackRequest) -> None:
+    """Show every claimed port: free, or held by whom."""
     from devstack.config.stack import load_stack
 
-    stack = load_stack(stack_options(ctx, mode=mode, procfile=procfile, env_file=env_file)).stack
+    stack = load_stack(options_of(request)).stack
     reports = check_stack_ports(stack)
-    if json:
+    if request.json:
         _answer_script(stack.mode, reports)
     else:
-        _answer_person(reports, no_color=globals_of(ctx).no_color)
+        _answer_person(reports, no_color=request.no_color)
 
 
 def _answer_script(mode: str, reports: tuple[PortReport, ...]) -> None:
@@ -65,7 +43,7 @@ def _answer_person(reports: tuple[PortReport, ...], *, no_color: bool) -> None:
 
     show_ports(reports, no_color=no_color)
     if any_busy(reports):
-        raise typer.Exit(PortTakenError.exit_code)
+        sys.exit(PortTakenError.exit_code)
 
 
 def check_stack_ports(stack: Stack) -> tuple[PortReport, ...]:

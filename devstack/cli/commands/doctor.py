@@ -2,21 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
-import typer
-
-from devstack.cli.arguments.options import (
-    EnvFileOption,
-    JsonOption,
-    ModeOption,
-    NoColorOption,
-    ProcfileOption,
-    ProjectOption,
-    VersionOption,
-    globals_of,
-)
-from devstack.cli.arguments.project import stack_options
+from devstack.cli.arguments.requests import StackRequest
+from devstack.cli.arguments.stack_options import options_of
 from devstack.core.findings import Finding, has_error
 
 if TYPE_CHECKING:
@@ -24,42 +14,29 @@ if TYPE_CHECKING:
     from devstack.supervisor.run_folder.record import Record
 
 
-def doctor(
-    ctx: typer.Context,
-    mode: ModeOption = None,
-    json: JsonOption = False,
-    procfile: ProcfileOption = None,
-    env_file: EnvFileOption = None,
-    project: ProjectOption = None,
-    no_color: NoColorOption = False,
-    version: VersionOption = False,
-) -> None:
-    """Look for what is wrong; say why it matters and what to do.
-
-    With ports, sockets, .env, vite.config and tools. On a running stack it asks the services themselves.
-    Exit code 1 if something is wrong.
-    """
+def run(request: StackRequest) -> None:
+    """Look for what is wrong; say why it matters and what to do."""
     from devstack.cli.doctor.files import examine_files
     from devstack.config.stack import load_stack
     from devstack.console.findings import show_findings, show_findings_json
     from devstack.supervisor.run_folder.record import running_record
 
-    options = stack_options(ctx, mode=mode, procfile=procfile, env_file=env_file)
+    options = options_of(request)
     record = running_record(options.project)
-    if record is not None and mode in (None, record.mode):
-        options = stack_options(ctx, mode=record.mode, procfile=procfile, env_file=env_file)
+    if record is not None and request.mode in (None, record.mode):
+        options = options_of(request._replace(mode=record.mode))
     else:
         record = None
     loaded = load_stack(options)
-    reason = "it runs in it" if record is not None and mode is None else loaded.mode_reason
+    reason = "it runs in it" if record is not None and request.mode is None else loaded.mode_reason
     findings = [*examine_files(loaded, reason, is_running=record is not None)]
     findings += _examine_running(loaded.stack, record) if record else _examine_stopped(loaded.stack)
-    if json:
+    if request.json:
         show_findings_json(loaded.stack.project, loaded.stack.mode, record is not None, findings)
     else:
-        show_findings(findings, no_color=globals_of(ctx).no_color)
+        show_findings(findings, no_color=request.no_color)
     if has_error(findings):
-        raise typer.Exit(1)
+        sys.exit(1)
 
 
 def _examine_running(stack: Stack, record: Record) -> tuple[Finding, ...]:

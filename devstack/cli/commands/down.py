@@ -2,33 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import sys
 
-import typer
-
-from devstack.cli.arguments.options import NoColorOption, ProjectOption, VersionOption, seconds
-from devstack.cli.arguments.project import run_folder_project
+from devstack.cli.arguments.requests import DownRequest
+from devstack.cli.arguments.stack_options import project_of
 from devstack.errors import DevstackError
 
 
-def down(
-    ctx: typer.Context,
-    timeout: Annotated[
-        float | None,
-        typer.Option(
-            "--timeout", metavar="S", parser=seconds, help="Seconds until what still runs is killed."
-        ),
-    ] = None,
-    project: ProjectOption = None,
-    no_color: NoColorOption = False,
-    version: VersionOption = False,
-) -> None:
-    """Stop the running stack. Nothing running is no error."""
+def run(request: DownRequest) -> None:
+    """Stop the stack and prove that nothing is left; exit with 3 where a port is still held."""
     from devstack.console.plain import say
     from devstack.supervisor.control.stopping import stop_project
 
-    folder = run_folder_project(ctx)
-    outcome = stop_project(folder, timeout, say)
+    folder = project_of(request.start)
+    outcome = stop_project(folder, request.timeout, say)
     if outcome is None:
         say(f"nothing is running in {folder}")
         return
@@ -39,8 +26,8 @@ def down(
             f"could not end these processes: {pids}", hint="another user's, or stuck in the kernel"
         )
     if held:
-        typer.echo("\n".join(held), err=True)
-        raise typer.Exit(3)
+        sys.stderr.write("\n".join(held) + "\n")
+        sys.exit(3)
     say(f"stopped {outcome.what}; nothing is left running")
 
 

@@ -5,19 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-import typer
-
-from devstack.cli.arguments.options import (
-    EnvFileOption,
-    JsonOption,
-    ModeOption,
-    NoColorOption,
-    ProcfileOption,
-    ProjectOption,
-    VersionOption,
-    globals_of,
-)
-from devstack.cli.arguments.project import stack_options
+from devstack.cli.arguments.requests import StackRequest
+from devstack.cli.arguments.stack_options import options_of
 
 if TYPE_CHECKING:
     from devstack.config.stack import LoadedStack
@@ -25,33 +14,21 @@ if TYPE_CHECKING:
     from devstack.core.service import Service
 
 
-def env(
-    ctx: typer.Context,
-    mode: ModeOption = None,
-    json: JsonOption = False,
-    procfile: ProcfileOption = None,
-    env_file: EnvFileOption = None,
-    project: ProjectOption = None,
-    no_color: NoColorOption = False,
-    version: VersionOption = False,
-) -> None:
-    """Show every variable that is set, and where it comes from.
-
-    Secrets are masked. Of the shell's variables those are shown that replace a file's.
-    """
+def run(request: StackRequest) -> None:
+    """Show every variable that is set, and where it comes from."""
     from devstack.config.stack import load_stack
     from devstack.console.environment import show_environment, show_environment_json
 
-    loaded = load_stack(stack_options(ctx, mode=mode, procfile=procfile, env_file=env_file))
+    loaded = load_stack(options_of(request))
     stack = loaded.stack
     rows = [*_shared_rows(loaded), *(row for service in stack.services for row in _own_rows(loaded, service))]
     masked = _without_secrets(rows)
-    if json:
+    if request.json:
         facts = {"mode": stack.mode, "mode_reason": loaded.mode_reason, "project": stack.project}
         show_environment_json({**facts, "procfile": stack.procfile}, masked)
     else:
         summary = f"mode {stack.mode} ({loaded.mode_reason}), {stack.procfile} in {stack.project}"
-        show_environment(summary, masked, no_color=globals_of(ctx).no_color)
+        show_environment(summary, masked, no_color=request.no_color)
 
 
 def _shared_rows(loaded: LoadedStack) -> Iterator[EnvironmentRow]:

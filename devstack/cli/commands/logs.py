@@ -5,19 +5,10 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
-import typer
-
-from devstack.cli.arguments.options import (
-    JsonOption,
-    NoColorOption,
-    ProjectOption,
-    VersionOption,
-    globals_of,
-    whole_number,
-)
-from devstack.cli.arguments.project import run_folder_project
+from devstack.cli.arguments.requests import LogsRequest
+from devstack.cli.arguments.stack_options import project_of
 
 if TYPE_CHECKING:
     from devstack.console.log_lines import LogPrinter
@@ -25,46 +16,29 @@ if TYPE_CHECKING:
     from devstack.supervisor.output.log_reader import LogBlock, LogCursor
 
 
-def logs(
-    ctx: typer.Context,
-    services: Annotated[
-        list[str] | None, typer.Argument(metavar="[SERVICE]...", help="Only these services.")
-    ] = None,
-    count: Annotated[
-        int, typer.Option("-n", metavar="N", parser=whole_number, help="So many last lines.")
-    ] = 100,
-    follow: Annotated[
-        bool, typer.Option("--follow", "-f", help="Go on as more comes, until Ctrl-C.")
-    ] = False,
-    json: JsonOption = False,
-    project: ProjectOption = None,
-    no_color: NoColorOption = False,
-    version: VersionOption = False,
-) -> None:
-    """Show the last lines of the services' output.
-
-    Those of several services are in the order in which they came.
-    """
+def run(request: LogsRequest) -> None:
+    """Show the last lines of the services' output, in the order in which they came."""
     from devstack.console.log_lines import LogPrinter
     from devstack.supervisor.control.client import connect
     from devstack.supervisor.output.log_reader import LogCursor, last_blocks
     from devstack.supervisor.run_folder.paths import logs_folder
 
-    folder = run_folder_project(ctx)
+    folder = project_of(request.start)
     with connect(folder) as client:
         known = [service["name"] for service in client.call("status")["services"]]
-        chosen = _chosen(services or [], known)
-        printer = LogPrinter(known, as_json=json, no_color=globals_of(ctx).no_color)
-        if follow:
+        chosen = _chosen(request.services, known)
+        printer = LogPrinter(known, as_json=request.json, no_color=request.no_color)
+        if request.follow:
             client.call("subscribe", {"output": True})
-        begin = count + 1 if follow else count  # a line without its end comes when it has ended
+        # One more to follow: a line without its end comes when it has ended.
+        begin = request.lines + 1 if request.follow else request.lines
         cursors = [LogCursor(logs_folder(folder), name, begin) for name in chosen]
-        _show(printer, last_blocks(cursors, count, with_rest=not follow))
-        if follow:
+        _show(printer, last_blocks(cursors, request.lines, with_rest=not request.follow))
+        if request.follow:
             _follow(client, cursors, printer)
 
 
-def _chosen(names: list[str], known: list[str]) -> list[str]:
+def _chosen(names: Sequence[str], known: list[str]) -> list[str]:
     """Return the known services that `names` mean, all where none is named; `worker` means `worker.2` too."""
     for name in names:
         if not any(name in (one, one.partition(".")[0]) for one in known):
@@ -84,7 +58,7 @@ def _show(printer: LogPrinter, blocks: Sequence[LogBlock]) -> None:
 def _end_unheard() -> NoReturn:
     """Nobody reads any more: end as a program does that SIGPIPE ends, without a word."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is still buffered goes there
-    raise typer.Exit(128 + 13)
+    sys.exit(128 + 13)
 
 
 def _follow(client: ControlClient, cursors: Sequence[LogCursor], printer: LogPrinter) -> None:
@@ -108,4 +82,4 @@ def _tell_missed(cursors: Sequence[LogCursor]) -> None:
     for cursor in cursors:
         if cursor.has_missed:
             cursor.has_missed = False
-            typer.echo(f"left out lines of {cursor.name}: its log grows faster than this is read", err=True)
+            sys.stderr.write(f"skipped lines of {cursor.name}: its log grows faster than it is read\n")

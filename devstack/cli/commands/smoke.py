@@ -14,6 +14,7 @@ from devstack.cli.arguments.options import (
     EnvFileOption,
     ModeOption,
     NoColorOption,
+    PortsOption,
     ProcfileOption,
     ProjectOption,
     ReadyTimeoutOption,
@@ -35,10 +36,7 @@ def smoke(
         str | None, typer.Option("--junit", metavar="FILE", help="Write the results as JUnit XML.")
     ] = None,
     timeout: ReadyTimeoutOption = 60.0,
-    ports: Annotated[
-        str,
-        typer.Option("--ports", metavar="plan|auto", help="auto: every claim on a free port for this run."),
-    ] = "plan",
+    ports: PortsOption = "plan",
     parity: Annotated[
         bool, typer.Option("--parity", help="Run dev, then prod, and compare what both answer.")
     ] = False,

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import typer
-
-from devstack.cli.arguments.options import JsonOption, NoColorOption, ProjectOption, VersionOption, globals_of
-from devstack.cli.arguments.project import run_folder_project
+from devstack.cli.arguments.requests import StatusRequest
+from devstack.cli.arguments.stack_options import project_of
 
 if TYPE_CHECKING:
     from devstack.supervisor.run_folder.record import Record
@@ -16,24 +14,13 @@ if TYPE_CHECKING:
 WATCH_EVERY = 1.0
 
 
-def status(
-    ctx: typer.Context,
-    json: JsonOption = False,
-    watch: Annotated[bool, typer.Option("--watch", help="Again every second, until Ctrl-C.")] = False,
-    project: ProjectOption = None,
-    no_color: NoColorOption = False,
-    version: VersionOption = False,
-) -> None:
-    """Show every service of the running stack.
-
-    State, pid, ports, uptime, restarts, exit code, CPU and memory of all of its processes.
-    """
-    folder = run_folder_project(ctx)
-    plain = globals_of(ctx).no_color
-    _show(folder, as_json=json, no_color=plain)
-    while watch:
+def run(request: StatusRequest) -> None:
+    """Show every service of the running stack; with `watch`, every second until Ctrl-C."""
+    folder = project_of(request.start)
+    _show(folder, as_json=request.json, no_color=request.no_color)
+    while request.watch:
         time.sleep(WATCH_EVERY)
-        _show(folder, as_json=json, no_color=plain, again=True)
+        _show(folder, as_json=request.json, no_color=request.no_color, again=True)
 
 
 def _show(folder: str, *, as_json: bool, no_color: bool, again: bool = False) -> None:

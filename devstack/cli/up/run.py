@@ -5,31 +5,15 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from typing import NamedTuple, NoReturn
+from typing import NoReturn
 
+from devstack.cli.arguments.requests import UpRequest
 from devstack.cli.arguments.stack_options import options_from
 from devstack.cli.up.launching import prepare
 from devstack.console.errors import wants_color
 from devstack.errors import UsageError
 from devstack.supervisor.run.first_spawn import start_first
 from devstack.supervisor.run.options import RunOptions
-
-
-class UpRequest(NamedTuple):
-    """What the command line asks of `up`. `start` is -C's folder, None for the current one."""
-
-    start: str | None = None
-    no_color: bool = False
-    services: tuple[str, ...] = ()
-    mode: str | None = None
-    detach: bool = False
-    timeout: float = 60.0
-    ports: str = "plan"
-    scale: tuple[str, ...] = ()
-    abort_on_exit: bool = False
-    exit_code_from: str | None = None
-    procfile: str | None = None
-    env_file: str | None = None
 
 
 def run_up(request: UpRequest) -> NoReturn:
