@@ -59,6 +59,11 @@ def is_free(port: int) -> bool:
         return True
 
 
+def is_stopped(pid: int) -> bool:
+    """Return True if the process is suspended by a signal."""
+    return psutil.Process(pid).status() == psutil.STATUS_STOPPED
+
+
 def child(way: str, *arguments: object) -> str:
     """Return the command line of a process that is hard to end; tests/faults/child.py knows the ways."""
     return " ".join([f'exec "{sys.executable}" -I -S "{CHILD}" {way}', *map(str, arguments)])
@@ -223,6 +228,22 @@ class Project:
         until(lambda: INTO_TERMINAL not in command(), "it to have its terminal")
         return self._keep(Running(process, ours))
 
+    def start_in_script(self, *arguments: str, **env: str) -> Running:
+        """Start a devstack command on a terminal, from a shell without job control."""
+        ours, theirs = os.openpty()
+        command = f'"{sys.executable}" -m devstack {" ".join(arguments)}; exit $?'
+        shell = f"import os; os.execv('/bin/sh', ['sh', '-c', {command!r}])"
+        process = subprocess.Popen(
+            [sys.executable, "-I", "-S", "-c", INTO_TERMINAL, "-c", shell],
+            cwd=self.folder,
+            env=self.environment(**env),
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+        )
+        os.close(theirs)
+        return self._keep(Running(process, ours))
+
     def _keep(self, running: Running) -> Running:
         self._running.append(running)
         return running
@@ -276,6 +297,10 @@ class Project:
     def until_nothing_is_left(self, deadline: float = DEADLINE) -> None:
         """Return when no process that was started here lives; fail after `deadline` seconds."""
         until(lambda: not self.living(), f"no process, and there are {self.living()}", deadline)
+
+    def until_nothing_is_left_but(self, *pids: int, deadline: float = DEADLINE) -> None:
+        """Return when no process that was started here lives, `pids` apart."""
+        until(lambda: not self.living().keys() - set(pids), f"none, and there are {self.living()}", deadline)
 
     def assert_nothing_is_left(self, *ports: int) -> None:
         """Fail if any process that was started here lives, or any of `ports` is held."""

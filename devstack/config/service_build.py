@@ -86,6 +86,7 @@ class ServiceBuilder(NamedTuple):
             stop=settings.stop,
             env=self._environment(instance, settings, ports),
             tty=settings.tty,
+            stdin=settings.stdin,
             watch=tuple(os.path.join(cwd, path) for path in settings.watch),
             socket=settings.socket,
         )

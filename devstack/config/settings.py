@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from devstack.core.ports import Protocol
-from devstack.core.service import ProbeKind, RestartPolicy, StopPolicy
+from devstack.core.service import ProbeKind, RestartPolicy, Stdin, StopPolicy
 
 FILE_NAME = "devstack.toml"
 NOTHING: Mapping[str, str] = MappingProxyType({})
@@ -63,6 +63,7 @@ class ServiceSettings(NamedTuple):
     env: Mapping[str, str] = NOTHING
     cwd: str | None = None
     tty: bool = False
+    stdin: Stdin = Stdin.OPEN
     watch: tuple[str, ...] = ()
     socket: bool = False
     oneshot: bool = False

@@ -22,7 +22,7 @@ from devstack.config.toml_lines import key_lines
 from devstack.config.toml_node import Document, Node, is_short
 from devstack.core.log_pattern import log_pattern
 from devstack.core.ports import FIRST_PORT, LAST_PORT, Protocol
-from devstack.core.service import ProbeKind, RestartMode, RestartPolicy, StopPolicy
+from devstack.core.service import ProbeKind, RestartMode, RestartPolicy, Stdin, StopPolicy
 from devstack.errors import ConfigError
 
 SIGNALS = ("TERM", "INT", "QUIT", "HUP", "USR1", "USR2", "KILL", "ABRT", "ALRM", "PIPE", "WINCH")
@@ -35,6 +35,7 @@ SERVICE_KEYS = (
     "env",
     "cwd",
     "tty",
+    "stdin",
     "watch",
     "socket",
     "oneshot",
@@ -94,17 +95,21 @@ def _service(node: Node) -> ServiceSettings:
     oneshot = keys["oneshot"].boolean() if "oneshot" in keys else False
     if oneshot and ready:
         raise ready.error("does not go with oneshot = true: a one-shot is ready when it has ended with 0")
+    asked = _ready(ready) if ready else None
+    if restart and policy.unready is not None and (asked is None or asked.every is None):
+        raise restart.error("unready needs ready.every: without it a probe is not asked again after ready")
     if oneshot and policy.mode is RestartMode.ALWAYS:
         raise node.error('oneshot = true does not go with restart.mode = "always"')
     return ServiceSettings(
         ports=_ports(ports) if ports else None,
-        ready=_ready(ready) if ready else None,
+        ready=asked,
         depends_on=keys["depends_on"].strings() if "depends_on" in keys else (),
         restart=policy,
         stop=_stop(stop) if stop else USUAL_STOP,
         env=_env(keys["env"]) if "env" in keys else {},
         cwd=keys["cwd"].string() if "cwd" in keys else None,
         tty=keys["tty"].boolean() if "tty" in keys else False,
+        stdin=Stdin(keys["stdin"].one_of(tuple(Stdin))) if "stdin" in keys else Stdin.OPEN,
         watch=keys["watch"].strings() if "watch" in keys else (),
         socket=keys["socket"].boolean() if "socket" in keys else False,
         oneshot=oneshot,
@@ -248,11 +253,12 @@ def _statuses(node: Node) -> tuple[int, ...]:
 
 
 def _restart(node: Node) -> RestartPolicy:
-    keys = node.table(("mode", "max", "within"))
+    keys = node.table(("mode", "max", "within", "unready"))
     return RestartPolicy(
         mode=RestartMode(keys["mode"].one_of(tuple(RestartMode))) if "mode" in keys else USUAL_RESTART.mode,
         max=keys["max"].integer(0) if "max" in keys else USUAL_RESTART.max,
         within=keys["within"].seconds(zero=False) if "within" in keys else USUAL_RESTART.within,
+        unready=keys["unready"].seconds(zero=False) if "unready" in keys else USUAL_RESTART.unready,
     )
 
 

@@ -89,7 +89,7 @@ def _rich_table(rows: Sequence[tuple[str, ...]], width: int | None, color: bool)
 def _cells(service: Mapping[str, Any]) -> tuple[str, ...]:
     return (
         service["name"],
-        service["state"],
+        f"{service['state']}, suspended" if service.get("suspended") else service["state"],
         _or_dash(service["pid"]),
         " ".join(map(str, service["ports"])) or "-",
         _duration(service["uptime_s"]),

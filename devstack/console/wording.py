@@ -11,6 +11,7 @@ from devstack.core.events import (
     Event,
     Notice,
     ServiceChanged,
+    ServiceSuspended,
     StackReady,
     StackStopped,
     StackStopping,
@@ -92,6 +93,8 @@ def event_lines(event: Event, claims: Claims, *, room: int | None = None) -> lis
             return [line] if line else []
         case StackReady(seconds):
             return ready_lines(seconds, claims, room)
+        case ServiceSuspended():
+            return [_suspended_line(event)]
         case StackStopping():
             return stopping_lines(event)
         case StillStopping(waits_on, kill_in):
@@ -135,7 +138,8 @@ def _service_line(event: ServiceChanged, claims: Sequence[PortClaim]) -> str | N
         case ServiceState.UNREADY:
             return f"{name} answers its readiness probe no more"
         case ServiceState.BACKOFF:
-            return f"{name} crashed ({_how(status)}); starting again in {event.delay or 0:.1f} s"
+            what = "stayed unready" if status.stopped is Stopped.UNREADY else f"crashed ({_how(status)})"
+            return f"{name} {what}; starting again in {event.delay or 0:.1f} s"
         case ServiceState.FAILED:
             return f"{name} failed: {_how(status)}{_why_failed(status)}"
         case ServiceState.EXITED:
@@ -148,7 +152,16 @@ def _service_line(event: ServiceChanged, claims: Sequence[PortClaim]) -> str | N
             return None
 
 
+def _suspended_line(event: ServiceSuspended) -> str:
+    if not event.signal:
+        return f"{event.name} was resumed after {event.seconds:.1f} s"
+    name = _signal_name(event.signal)
+    return f"{event.name} is suspended by {name} and does nothing; `kill -CONT {event.pid}` resumes it"
+
+
 def _how(status: ServiceStatus) -> str:
+    if status.stopped is Stopped.UNREADY:
+        return "was unready for too long"
     return exit_words(status.exit) if status.exit else "no exit status"
 
 

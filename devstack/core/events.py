@@ -22,6 +22,16 @@ class ServiceChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class ServiceSuspended:
+    """A service's main process was suspended by `signal`; it runs and does nothing. With 0 it was resumed."""
+
+    name: str
+    pid: int
+    signal: int
+    seconds: float = 0.0  # resumed: how long it was suspended
+
+
+@dataclass(frozen=True, slots=True)
 class StackReady:
     """Every service that was to start is up, `seconds` after the start."""
 
@@ -101,7 +111,7 @@ class Notice:
     details: Mapping[str, object] = field(default_factory=dict)
 
 
-Event = ServiceChanged | StackReady | StackStopping | StillStopping | StackStopped | Notice
+Event = ServiceChanged | ServiceSuspended | StackReady | StackStopping | StillStopping | StackStopped | Notice
 
 
 class Listener(Protocol):

@@ -20,6 +20,7 @@ Three rules hold it together:
     BACKOFF ───▶ STOPPED (StopRequested), STARTING (StartRequested: at once)
     STARTING ──▶ FAILED (Exited with an error: there never was a process)
     STOPPED, FAILED ───▶ PENDING (StartDelayed: a dependency is not up)
+    UNREADY ───▶ STOPPING (TimerFired: unready for too long, which counts as a crash)
 
 A process may leave others behind in its group. `Exited` says that the main process ended; `Cleared` that
 nothing of it lives any more. Nothing is spawned in between.
@@ -33,6 +34,7 @@ from typing import assert_never
 from devstack.core.service import (
     OCCUPIED_STATES,
     ExitStatus,
+    RestartMode,
     Service,
     ServiceState,
     ServiceStatus,
@@ -133,6 +135,9 @@ def _stop(service: Service, status: ServiceStatus) -> Step:
         case ServiceState.STOPPING if status.stopped is Stopped.EXITED:
             # It ended by itself, and what it left is being ended: now we are asked, and spare nothing.
             return _stopping(service, status, Stopped.ASKED)
+        case ServiceState.STOPPING if status.stopped is Stopped.UNREADY:
+            # It has had the stop signal already; only the wish behind it changes.
+            return Step(replace(status, stopped=Stopped.ASKED))
         case ServiceState.STOPPING:
             return Step(status)
         case ServiceState.EXITED:
@@ -215,11 +220,17 @@ def _gone(service: Service, status: ServiceStatus, exit_status: ExitStatus, now:
     """Nothing of the process lives: what now?"""
     if not status.wanted:
         return Step(_enter(status, ServiceState.STOPPED))
-    if status.stopped is not Stopped.EXITED:
-        return _spawn(status)
     policy = service.restart
-    if not policy.wants_restart(exit_status):
-        return Step(_enter(status, ServiceState.EXITED if exit_status.is_success else ServiceState.FAILED))
+    match status.stopped:
+        case Stopped.EXITED:
+            if not policy.wants_restart(exit_status):
+                ended = ServiceState.EXITED if exit_status.is_success else ServiceState.FAILED
+                return Step(_enter(status, ended))
+        case Stopped.UNREADY:
+            if policy.mode is RestartMode.NEVER:
+                return Step(_enter(status, ServiceState.FAILED))
+        case _:
+            return _spawn(status)
     if not policy.allows_restart(status.restart_times, now):
         return Step(_enter(status, ServiceState.FAILED))
     failures = status.failures + 1
@@ -237,7 +248,9 @@ def _probe_answered(service: Service, status: ServiceStatus, ok: bool) -> Step:
             return _ready(service, status)
         case ServiceState.READY if not ok:
             unready = _enter(status, ServiceState.UNREADY)
-            return Step(unready, (StartProbe(unready.epoch),))
+            limit = service.restart.unready
+            timer = () if limit is None else (SetTimer(limit, unready.epoch),)
+            return Step(unready, (*timer, StartProbe(unready.epoch)))
         case _:
             return Step(status)
 
@@ -255,6 +268,8 @@ def _timer_fired(service: Service, status: ServiceStatus) -> Step:
             return _spawn(status)
         case ServiceState.READY:
             return Step(replace(status, failures=0))
+        case ServiceState.UNREADY if service.restart.unready is not None:
+            return _stopping(service, status, Stopped.UNREADY)
         case ServiceState.STOPPING:
             return _end_by_force(service, status)
         case _:

@@ -45,7 +45,7 @@ class RestartMode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RestartPolicy:
-    """When a service that ended by itself is started again. Times are in seconds."""
+    """When a service that exited by itself, or stays unready, is started again. Times are in seconds."""
 
     mode: RestartMode = RestartMode.ON_FAILURE
     max: int = 5
@@ -53,6 +53,8 @@ class RestartPolicy:
     first_delay: float = 0.2
     longest_delay: float = 10.0
     stable_after: float = 10.0
+    unready: float | None = None
+    """Seconds of being unready after ready that count as a crash; None: never."""
 
     def wants_restart(self, status: ExitStatus) -> bool:
         """Say whether an exit with `status` asks for a restart at all."""
@@ -78,6 +80,13 @@ class RestartPolicy:
         """Return the backoff in seconds after `failures` failures in a row (1 for the first)."""
         doublings = min(max(failures, 1) - 1, 16)
         return min(self.first_delay * 2.0**doublings, self.longest_delay)
+
+
+class Stdin(StrEnum):
+    """What a service reads on its stdin."""
+
+    OPEN = "open"  # a pipe that stays open and that nobody writes to but `attach`
+    NULL = "null"  # /dev/null: at its end
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +151,7 @@ class Service:
     stop: StopPolicy = StopPolicy()
     env: Mapping[str, str] = field(default_factory=dict)
     tty: bool = False
+    stdin: Stdin = Stdin.OPEN
     watch: tuple[str, ...] = ()
     socket: bool = False  # the supervisor holds the listening socket and hands it over (LISTEN_FDS)
 
@@ -171,6 +181,14 @@ class ExitStatus:
         return self.code if self.code is not None else 127
 
 
+@dataclass(frozen=True, slots=True)
+class Suspension:
+    """A process that a signal has stopped: which signal, and since when (Unix time in seconds)."""
+
+    signal: int
+    since: float
+
+
 class Stopped(StrEnum):
     """Why a service is in STOPPING: what ended it, or is to."""
 
@@ -178,6 +196,7 @@ class Stopped(StrEnum):
     KILLED = "killed"
     LEFT = "left"  # ended well long ago; what it left as a daemon is being ended
     EXITED = "exited"
+    UNREADY = "unready"  # unready for so long that it counts as a crash
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ Four marks, each enough by itself:
 - the *cookie*: the variable COOKIE, unique to the run, in the environment that the process was started with.
   It survives `setsid`, double forks and the death of every parent;
 - the *parent*: a descendant of a process that belongs. It survives a cleared or overwritten environment;
-- the *process group* of a main process of which we know that its number has not been used again;
+- the *process group* or *session* of a main process whose number is known not to have been reused;
 - the *output*: a pipe of ours as stdout or stderr (Linux). It survives the loss of all the others at once,
   and is asked for only where orphans are not the supervisor's children, as after it was killed.
 
@@ -76,8 +76,9 @@ def _mark(row: ProcessRow, marks: Marks) -> tuple[str, bool] | None:
     """Return the service that `row` is known for by itself, and whether by its group."""
     if (before := marks.known.get(row.id)) is not None:
         return before.service, before.in_group
-    if row.group and row.group in marks.groups:
-        return marks.groups[row.group], True
+    for leader in (row.group, row.session):
+        if leader and leader in marks.groups:
+            return marks.groups[leader], True
     if row.is_zombie:
         return None
     return _mark_of_environment(row, marks.cookie) or _mark_of_output(row, marks)

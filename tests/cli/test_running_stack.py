@@ -30,6 +30,7 @@ STATUS_KEYS = [
     "exit_code",
     "cpu_percent",
     "rss_bytes",
+    "suspended",
 ]
 
 

@@ -12,6 +12,7 @@ stop       = { signal = "TERM", grace = 10 }
 env        = { LOG_LEVEL = "debug" }
 cwd        = "server"
 tty        = false
+stdin      = "null"
 """
 
 ACCEPTED = (
@@ -106,6 +107,9 @@ REFUSED = {
     "[services.web]\nrestart = { max = -1 }": (2, "a whole number, 0 or more, found -1"),
     "[services.web]\nrestart = { max = 1.5 }": (2, "found 1.5"),
     "[services.web]\nrestart = { within = 0 }": (2, "above 0"),
+    "[services.web]\nready = { http = '/', every = 1 }\nrestart = { unready = 0 }": (3, "above 0"),
+    "[services.web]\nrestart = { unready = 30 }": (2, "unready needs ready.every"),
+    "[services.web]\nstdin = 'nul'": (2, "(did you mean “null”?)"),
     "[services.web]\nrestart = 'always'": (2, "expected a table"),
     "[services.web]\nstop = { signal = 'TREM' }": (2, "(did you mean “TERM”?)"),
     "[services.web]\nstop = { signal = 15 }": (2, "expected a string"),

@@ -37,6 +37,11 @@ SERVICES = [
     for mode in RestartMode
     for probes in ((ReadinessProbe(ProbeKind.ALIVE),), (ReadinessProbe(ProbeKind.TCP, 80, every=5.0),))
 ]
+SERVICES += [
+    replace(service, restart=replace(service.restart, unready=30.0))
+    for service in SERVICES
+    if service.probes[0].is_repeated
+]
 WISHES = (StartRequested(), StartDelayed(), StopRequested(), KillRequested())
 EXITS = (
     ExitStatus(code=0),

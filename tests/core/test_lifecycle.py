@@ -107,6 +107,47 @@ def test_a_repeated_probe_goes_on_after_ready() -> None:
     assert life.state is ServiceState.READY
 
 
+RESTARTED = replace(PROBED, restart=replace(WEB.restart, unready=30.0))
+
+
+def test_being_unready_for_too_long_counts_as_a_crash() -> None:
+    life = Life(RESTARTED).is_ready()
+    assert life.answered(ok=False) == (SetTimer(30.0, life.status.epoch), StartProbe(life.status.epoch))
+    assert Terminate(life.status.epoch + 1) in life.timer_fired()
+    assert life.state is ServiceState.STOPPING
+    life.exited(0)  # it stops well, and has crashed all the same
+    assert life.cleared() == (SetTimer(RESTARTED.restart.delay(1), life.status.epoch),)
+    assert life.state is ServiceState.BACKOFF
+
+
+def test_a_service_that_is_ready_again_in_time_goes_on() -> None:
+    life = Life(RESTARTED).is_ready()
+    life.answered(ok=False)
+    late = TimerFired(life.status.epoch)
+    life.answered(ok=True)
+    assert life.hears(late) == ()
+    assert life.state is ServiceState.READY
+
+
+def test_a_service_that_is_never_restarted_fails_when_it_stays_unready() -> None:
+    life = Life(replace(RESTARTED, restart=replace(RESTARTED.restart, mode=RestartMode.NEVER))).is_ready()
+    life.answered(ok=False)
+    life.timer_fired()
+    life.exited(0)
+    life.cleared()
+    assert life.state is ServiceState.FAILED
+
+
+def test_a_restart_while_an_unready_service_is_stopped_does_not_wait() -> None:
+    life = Life(RESTARTED).is_ready()
+    life.answered(ok=False)
+    life.timer_fired()
+    life.hears(StopRequested())
+    life.hears(StartRequested())
+    life.exited(0)
+    assert life.cleared() == (Spawn(2),)
+
+
 @pytest.mark.parametrize("ok", [True, False])
 def test_an_answer_that_says_nothing_new_changes_nothing(ok: bool) -> None:
     life = Life(PROBED).is_ready()

@@ -84,7 +84,7 @@ def _what_is_known_fits_the_state(status: ServiceStatus) -> None:
         assert status.pid is not None
     if state is ServiceState.BACKOFF:
         assert status.exit is not None
-        assert not status.exit.is_hopeless
+        assert not status.exit.is_hopeless or status.stopped is Stopped.UNREADY
     if state is ServiceState.EXITED:
         assert status.exit is not None
         assert status.exit.is_success
@@ -126,6 +126,8 @@ def _whoever_waits_has_a_timer(service: Service, before: ServiceStatus, step: St
             assert len(after.restart_times) <= service.restart.max
         case ServiceState.READY:
             assert timers == [service.restart.stable_after]
+        case ServiceState.UNREADY:
+            assert timers == ([] if service.restart.unready is None else [service.restart.unready])
         case _:
             assert timers == []
 

@@ -244,6 +244,19 @@ def finishes() -> None:
     on_signal(finish)
 
 
+def finishes_when() -> None:
+    """When asked to end, wait until the file of the second argument is there, say goodbye and end."""
+
+    def finish() -> None:
+        turn_deaf()
+        while not os.path.exists(sys.argv[2]):
+            time.sleep(0.01)
+        say("goodbye")
+        os._exit(0)
+
+    on_signal(finish)
+
+
 def counts_signals() -> None:
     """Say how many signals came until the end."""
 

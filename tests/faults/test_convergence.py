@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.stack import Project, child, until
+from tests.stack import Project, child
 
 MOST_FORKS = 1000
 """The processes that a child may start at most; then it only sleeps, so that a failing test is harmless."""
@@ -85,14 +85,3 @@ def test_a_service_that_forks_on_sigterm_is_asked_once(project: Project, tokens:
     os.kill(record.supervisor.pid, signal.SIGKILL)
     project.until_nothing_is_left()
     assert 3 <= forks(tokens) <= 12
-
-
-def test_a_suspended_service_hears_the_stop_signal(project: Project) -> None:
-    project.stack({"calm": child("calm")}, '[services.calm]\nports = []\nready = { log = "^up" }\n')
-    project.up_detached()
-    pid = project.status()["calm"]["pid"]
-    os.kill(pid, signal.SIGSTOP)
-    until(lambda: "T" in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0], "it to stop")
-    done = project.run("down")
-    assert "killed" not in done.stdout + done.stderr
-    project.assert_nothing_is_left()

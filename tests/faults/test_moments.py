@@ -15,6 +15,7 @@ CRASHES = "echo up; sleep 0.05; exit 3"
 MANY = (
     '[services.one]\nports = []\nready = { log = "^up" }\nrestart = { max = 1000 }\nstop = { grace = 0.5 }\n'
 )
+PATIENT = '[services.one]\nports = []\nready = { log = "^up" }\nstop = { grace = 60 }\n'
 SLOW = '[services.one]\nports = []\nready = { log = "^up" }\nstop = { grace = 6 }\n'
 
 
@@ -102,18 +103,24 @@ def test_while_one_service_is_stopped(project: Project, stop: Stop) -> None:
     project.assert_nothing_is_left()
 
 
-@BOTH_WAYS
-def test_while_one_service_is_restarted(project: Project, stop: Stop) -> None:
-    project.stack({"one": child("finishes"), "two": child("calm")}, SLOW)
+@pytest.mark.parametrize("way", ["down", "signal"])
+def test_while_one_service_is_restarted(project: Project, way: str) -> None:
+    gate = project.folder / "gate"
+    project.stack({"one": child("finishes_when", gate), "two": child("calm")}, PATIENT)
     up = project.up()
     restarting = project.start("restart", "one")
     until(lambda: state(project) == "stopping", "it to stop")
-    stop(project, up)
+    if way == "down":
+        project.start("down")
+    else:
+        up.signal(signal.SIGTERM)
+    up.until_said("stopping (")
+    gate.touch()
     up.wait()
     restarting.wait()
     assert "Traceback" not in restarting.text
     assert project.log("one").count("up") == 1
-    project.assert_nothing_is_left()
+    project.until_nothing_is_left()
 
 
 def test_two_downs_at_once_both_say_so_when_it_is_done(project: Project) -> None:

@@ -132,8 +132,8 @@ def test_too_few_descriptors_are_said_before_anything_starts(project: Project) -
             check=False,
         )
         assert done.returncode == 1
-        assert "12 services need 112 open files, and 60 are allowed here" in done.stderr
-        assert "ulimit -n 112" in done.stderr
+        assert "12 services need 124 open files, and 60 are allowed here" in done.stderr
+        assert "ulimit -n 124" in done.stderr
         assert not (project.folder / "started").exists()
         project.assert_nothing_is_left()
 

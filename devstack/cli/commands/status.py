@@ -38,8 +38,15 @@ def _show(folder: str, *, as_json: bool, no_color: bool, again: bool = False) ->
     changed = changed_files(record) if record else ()
     notes = [f"{path} has changed since the stack read it: devstack down && devstack up" for path in changed]
     notes += [f"{one['name']}: {one['answer']}" for one in answer["services"] if _is_troubled(one)]
+    notes += [_suspended_note(one) for one in found["services"] if one["suspended"]]
     notes += _taken_ports(answer["services"], record)
     show_status(found, notes, no_color=no_color, again=again)
+
+
+def _suspended_note(service: dict[str, Any]) -> str:
+    signal, since = service["suspended"]["signal"], service["suspended"]["since"]
+    resume = f"`kill -CONT {service['pid']}` resumes it"
+    return f"{service['name']} is suspended by {signal} since {since} and does nothing; {resume}"
 
 
 def _taken_ports(services: list[dict[str, Any]], record: Record | None) -> list[str]:
@@ -97,4 +104,16 @@ def _service(one: dict[str, Any], usage: Any) -> dict[str, Any]:
         **{key: one[key] for key in ("uptime_s", "restarts", "exit_code")},
         "cpu_percent": usage.cpu_percent if runs else None,
         "rss_bytes": usage.rss_bytes if runs else None,
+        "suspended": _suspended(one.get("suspended")),
     }
+
+
+def _suspended(suspension: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Return by which signal and since when a service is suspended, for JSON."""
+    if suspension is None:
+        return None
+    from datetime import UTC, datetime
+    from signal import Signals
+
+    since = datetime.fromtimestamp(suspension["since"], UTC).isoformat(timespec="seconds")
+    return {"signal": Signals(suspension["signal"]).name, "since": since}

@@ -11,6 +11,7 @@ from devstack.core.events import (
     Event,
     Notice,
     ServiceChanged,
+    ServiceSuspended,
     StackReady,
     StackStopped,
     StackStopping,
@@ -22,6 +23,7 @@ from devstack.core.service import ExitStatus, ServiceState, ServiceStatus, Stopp
 
 _NAMES: dict[type[Event], str] = {
     ServiceChanged: "service",
+    ServiceSuspended: "suspended",
     StackReady: "ready",
     StackStopping: "stopping",
     StillStopping: "still_stopping",
@@ -41,6 +43,8 @@ def decode(message: Mapping[str, Any]) -> Event | None:
     match message.get("type"):
         case "service":
             return ServiceChanged(**{**fields, "status": _status(fields["status"])})
+        case "suspended":
+            return ServiceSuspended(**fields)
         case "ready":
             return StackReady(**fields)
         case "stopping":

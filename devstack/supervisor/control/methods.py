@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Protocol
 
 from devstack import __version__
@@ -79,6 +80,7 @@ def _service(running: RunningStack, name: str) -> dict[str, Any]:
         "restarts": status.restarts,
         "exit_code": status.exit.shell_code if status.exit else None,
         "answer": runner.answer,
+        "suspended": asdict(runner.suspension) if runner.suspension else None,
     }
 
 
@@ -276,8 +278,6 @@ async def _settle(
         raise RpcError(STOPPING, "the stack is being stopped")
     late = _late()
     bad = [name for name in names if name in late or running.state.statuses[name].state not in good]
-    from dataclasses import asdict
-
     return {
         "services": [_service(running, name) for name in names],
         "troubles": [asdict(trouble) for trouble in troubles_of(running, bad)],

@@ -1,4 +1,4 @@
-"""Hears of the end of every child process, the orphans that became ours included."""
+"""Reaps every child process, adopted orphans included, and notices when one is suspended or resumed."""
 
 from __future__ import annotations
 
@@ -16,21 +16,38 @@ class Children:
 
     def __init__(self) -> None:
         self._waiting: dict[int, Callable[[ExitStatus], None]] = {}
+        self._suspendable: dict[int, Callable[[int], None]] = {}
         self.on_orphan: Callable[[], None] = lambda: None
 
-    def watch(self, pid: int, on_exit: Callable[[ExitStatus], None]) -> None:
-        """Have `on_exit` called, once, when the child `pid` has ended."""
+    def watch(
+        self,
+        pid: int,
+        on_exit: Callable[[ExitStatus], None],
+        on_suspend: Callable[[int], None] | None = None,
+    ) -> None:
+        """Call `on_exit`, once, when the child `pid` has exited.
+
+        `on_suspend` is called with the signal that suspended it (job control, SIGSTOP), and with 0 when it is
+        resumed.
+        """
         self._waiting[pid] = on_exit
+        if on_suspend is not None:
+            self._suspendable[pid] = on_suspend
 
     def reap(self) -> None:
-        """Take every child that has ended (wait(2)); for SIGCHLD, several of which may come as one."""
+        """Take the news of every child (wait(2)). Called on SIGCHLD, several of which may come as one."""
         while True:
             try:
-                pid, status = os.waitpid(-1, os.WNOHANG)
+                pid, status = os.waitpid(-1, os.WNOHANG | os.WUNTRACED | os.WCONTINUED)
             except ChildProcessError:
                 return
             if pid == 0:
                 return
+            if os.WIFSTOPPED(status) or os.WIFCONTINUED(status):
+                if on_suspend := self._suspendable.get(pid):
+                    on_suspend(os.WSTOPSIG(status) if os.WIFSTOPPED(status) else 0)
+                continue
+            self._suspendable.pop(pid, None)
             on_exit = self._waiting.pop(pid, None)
             if on_exit is None:
                 self.on_orphan()

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from devstack.machine.process_tree import Marks
 
 OWN_DESCRIPTORS = 64
-DESCRIPTORS_EACH = 4
-"""A service's output, its log, the log's index, and a probe's connection."""
+DESCRIPTORS_EACH = 5
+"""A service's stdin, its output, its log, the log's index, and a probe's connection."""
 
 
 @dataclass(slots=True)

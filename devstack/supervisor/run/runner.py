@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, assert_never
 
 from devstack.core import service_events
-from devstack.core.service import ExitStatus, ProbeKind, Service, ServiceState, ServiceStatus
+from devstack.core.events import Event as StackEvent
+from devstack.core.events import ServiceSuspended
+from devstack.core.service import ExitStatus, ProbeKind, Service, ServiceState, ServiceStatus, Suspension
 from devstack.core.service_events import Action, Event
 from devstack.machine import system
 from devstack.machine.system import ProcessId
@@ -37,6 +41,7 @@ class World:
     output: Output
     post: Callable[[str, Event], None]
     first: dict[str, Spawned]
+    tell: Callable[[StackEvent], None]
     loop: asyncio.AbstractEventLoop | None = None
     clean_up: CleanUp | None = None
 
@@ -52,7 +57,9 @@ class Runner:
         self._environment = environment
         self._world = world
         self._pipe: ServicePipe | None = None
+        self.suspension: Suspension | None = None
         self._group = 0
+        self._stdin: int | None = None
         self._state = ServiceState.PENDING
         self._ending = 0  # the epoch of the latest Terminate or Kill
         self._timer: asyncio.TimerHandle | None = None
@@ -122,7 +129,8 @@ class Runner:
             return
         pid = spawned.id.pid
         self.process, self._group = spawned.id, pid
-        self._world.children.watch(pid, lambda status: self._exited(number, status))
+        self._world.children.watch(pid, lambda status: self._exited(number, status), self._suspended)
+        self._stdin = spawned.stdin
         self._pipe = self._world.output.add(name, spawned.output, self._watch_output())
         self._world.post(name, service_events.Spawned(number, pid))
 
@@ -147,8 +155,25 @@ class Runner:
 
         return _take
 
+    def _suspended(self, number: int) -> None:
+        """The main process was suspended by signal `number`, or resumed (0). A stop suspends on purpose."""
+        if self._state is ServiceState.STOPPING or self.process is None:
+            return
+        before, self.suspension = self.suspension, Suspension(number, time.time()) if number else None
+        if before is None and not number:
+            return
+        lasted = time.time() - before.since if before and not number else 0.0
+        self._world.tell(ServiceSuspended(self.service.name, self.process.pid, number, lasted))
+
+    def _close_stdin(self) -> None:
+        if self._stdin is not None:
+            os.close(self._stdin)
+            self._stdin = None
+
     def _exited(self, number: int, status: ExitStatus) -> None:
         """The main process ended. Its last lines come before the news of its end."""
+        self._close_stdin()
+        self.suspension = None
         if self._pipe is not None:
             self._pipe.drain()
         self.process = None
@@ -162,11 +187,14 @@ class Runner:
 
     def _end(self, action: service_events.Terminate | service_events.Kill, number: int) -> None:
         self._ending = action.epoch
-        if self._world.clean_up is not None:
+        self.suspension = None
+        if self._world.clean_up is not None and self._world.loop is not None:
             from devstack.supervisor.cleanup.clean_up import Ending
 
             ending = Ending(self._group, number, self.process is None, action.spares_daemons)
             self._world.clean_up.end(self.service.name, ending)
+            # Behind the signal: a program that reads its input takes the end of it for the end of its work.
+            self._world.loop.call_soon(self._close_stdin)
 
     def _set_timer(self, seconds: float, epoch: int) -> None:
         if self._timer is not None:

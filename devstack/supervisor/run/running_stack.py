@@ -13,7 +13,7 @@ from devstack.core.findings import Finding
 
 if TYPE_CHECKING:
     from devstack.core.orchestration import StackEvent, StackState
-    from devstack.core.service import Service
+    from devstack.core.service import Service, Suspension
     from devstack.core.stack import Stack
     from devstack.machine.system import ProcessId
     from devstack.supervisor.run.audience import Audience
@@ -71,6 +71,11 @@ class ServiceRun(Protocol):
     @property
     def started_at(self) -> float | None:
         """The monotonic time of the last start, in seconds."""
+        ...
+
+    @property
+    def suspension(self) -> Suspension | None:
+        """Why and since when the main process is suspended, None if it is not."""
         ...
 
     @property

@@ -97,7 +97,9 @@ class Supervisor:
         first = self._first
         self._guard = first.guard
         first.children.on_orphan = self._look_soon
-        self._world = World(first.children, first.guard, self.output, self._post_service_event, first.spawned)
+        self._world = World(
+            first.children, first.guard, self.output, self._post_service_event, first.spawned, self.tell
+        )
         try:
             self._prepare(first.environments)
             self.post(orchestration.StartWanted(tuple(self._services)))

@@ -129,8 +129,8 @@ def test_tty_gives_a_real_terminal(project: Project, up: Start, terminal: tuple[
     running = up({"a": writer("terminal"), "b": writer("terminal")}, terminal=terminal, settings=TTY)
     running.until("size ")
     running.until("b +\\| .*terminal False False False" if not terminal else "terminal False False False")
-    assert "terminal True True False" in running.text
-    assert logged(project, "a").startswith(b"terminal True True False\nsize ")
+    assert "terminal True True True" in running.text
+    assert logged(project, "a").startswith(b"terminal True True True\nsize ")
 
 
 def test_a_services_terminal_is_as_wide_as_the_room_behind_its_prefix(project: Project, up: Start) -> None:
