@@ -121,9 +121,13 @@ def _run(order: Order, report: _Report) -> int:
     first = start_first(order.stack, color=False)
     report.say({"type": "guardian", **asdict(first.guard.guardian.id)})
     try:
+        from devstack.supervisor.run.early_output import open_output
+
+        output = open_output(order.stack, first, None, {})
+
         from devstack.supervisor.run.supervisor import Supervisor
 
-        supervisor = Supervisor(order.stack, replace(order.options, detached=True), report, first)
+        supervisor = Supervisor(order.stack, replace(order.options, detached=True), report, first, output)
         supervisor.audience.add(journal)
         import_asyncio()
         supervisor.launch()

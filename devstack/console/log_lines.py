@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 from devstack.console.errors import wants_color
-from devstack.console.wording import prefixes
+from devstack.console.prefixes import prefixes
 from devstack.core.terminal_text import lines_for_terminal
 
 Block = tuple[int, str, bytes]

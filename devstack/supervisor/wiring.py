@@ -54,6 +54,7 @@ async def _begin(supervisor: Supervisor, control: ControlServer) -> None:
     )
     await _open_control_socket(supervisor, control)
     supervisor.perform_deferred()
+    supervisor.stop_early_output()
     reports = OutputReports(supervisor)
     supervisor.output.connect(loop, reports)
     if supervisor.options.screen is not None:

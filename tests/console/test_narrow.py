@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from devstack.console.environment import EnvironmentRow, environment_text
 from devstack.console.errors import error_text
 from devstack.console.plain import wrapped
+from devstack.console.prefixes import own_text
 from devstack.console.stacked import stacked
 from devstack.console.status import over_the_last, status_text
 from devstack.console.websocket import websocket_text
-from devstack.console.wording import event_lines, own_text
+from devstack.console.wording import event_lines
 from devstack.core.events import StackReady
 from devstack.core.ports import PortClaim, Protocol
 from devstack.core.websocket_report import Step, WebSocketReport

@@ -88,13 +88,14 @@ def test_a_folder_that_cannot_be_made_is_said(project: Project, arguments: tuple
 def test_a_disk_that_fills_up_ends_nothing(project: Project, disk: Path) -> None:
     project.stack(
         {
-            "floods": 'echo up; while :; do echo "a line of some length, again and again"; done',
+            "floods": "echo up; until [ -e go ]; do sleep 0.05; done; while :; do echo a line, again; done",
             "calm": child("calm"),
             "crashes": "echo up; sleep 0.2; exit 1",
         },
         '[services.crashes]\nports = []\nready = { log = "^up" }\nrestart = { max = 1000 }\n',
     )
     project.up_detached()
+    (project.folder / "go").touch()
     filler = fill(disk)
     until(lambda: shutil.disk_usage(disk).free == 0, "the disk to be full")
     assert project.status()["calm"]["state"] == "ready"

@@ -21,8 +21,8 @@ from devstack.cli.up.launching import Prepared, claims_by_service
 from devstack.console.errors import show_error, wants_color
 from devstack.console.panel import Panel
 from devstack.console.plain import terminal_size, terminal_width
+from devstack.console.prefixes import own_prefix, own_text
 from devstack.console.telling import Telling
-from devstack.console.wording import own_prefix, own_text
 from devstack.core.events import Event, ServiceChanged, StackReady, StackStopping
 from devstack.core.terminal_text import columns_of
 from devstack.errors import ControlError, DevstackError, ServiceError

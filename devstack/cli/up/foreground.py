@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from devstack.cli.up.contract_watch import ContractWatch
 from devstack.cli.up.launching import Prepared, claims_by_service
-from devstack.console.errors import wants_color
-from devstack.console.plain import print_aside, terminal_size, terminal_width
+from devstack.cli.up.shown import Shown
+from devstack.console.plain import terminal_size, terminal_width
+from devstack.console.prefixes import own_prefix
 from devstack.console.telling import Telling
-from devstack.console.wording import own_prefix, own_text, prefixes
 from devstack.core.events import Event, ServiceChanged, StackReady, StackStopping
 from devstack.core.service import ServiceState
 from devstack.supervisor.run.event_loop import import_asyncio
@@ -22,22 +22,19 @@ from devstack.supervisor.run.supervisor import Supervisor
 if TYPE_CHECKING:
     from devstack.console.panel import Panel
     from devstack.core.findings import Finding
+    from devstack.core.stack import Stack
 
 REDRAW_EVERY = 0.125
 
 
-def run_in_foreground(prepared: Prepared, first: FirstSpawn, options: RunOptions, *, no_color: bool) -> int:
+def run_in_foreground(prepared: Prepared, first: FirstSpawn, shown: Shown, options: RunOptions) -> int:
     """Run the stack, of which `first` runs already, until it ends; return the exit code.
 
     `options` say how to run it, all but what belongs to the screen.
     """
-    stack = prepared.stack
-    is_terminal = sys.stdout.isatty()
-    color = wants_color(is_terminal, no_color=no_color)
-    names = [service.name for service in stack.services]
-    options = replace(options, screen=sys.stdout.fileno(), prefixes=prefixes(names, color=color))
-    view = ForegroundView(prepared, own_prefix(names, color=color), is_terminal=is_terminal, color=color)
-    supervisor = Supervisor(stack, options, view, first)
+    options = replace(options, screen=sys.stdout.fileno())
+    view = ForegroundView(prepared.stack, shown)
+    supervisor = Supervisor(prepared.stack, options, view, first, shown.output)
     view.attach(supervisor)
     import_asyncio()
     supervisor.launch()
@@ -60,18 +57,15 @@ class ForegroundView:
     that they themselves have answered.
     """
 
-    def __init__(self, prepared: Prepared, prefix: str, *, is_terminal: bool, color: bool) -> None:
-        self._claims = claims_by_service(prepared.stack)
+    def __init__(self, stack: Stack, shown: Shown) -> None:
+        self._claims = claims_by_service(stack)
         self._telling = Telling(self._claims)
-        self._prefix = prefix
+        self._shown = shown
         self._plain_prefix = own_prefix(list(self._claims), color=False)
-        self._color = color
-        self._is_terminal = is_terminal
-        self._notes = prepared.notes
         self._supervisor: Supervisor | None = None
         self._panel: Panel | None = None
         self._has_started = False
-        self._stack = prepared.stack
+        self._stack = stack
         self._watch: ContractWatch | None = None
 
     def attach(self, supervisor: Supervisor) -> None:
@@ -90,7 +84,6 @@ class ForegroundView:
     def _show(self, event: Event) -> None:
         if not self._has_started:
             self._has_started = True
-            self._say(self._notes)
             self._open_panel()
         if self._panel is not None:
             self._panel.take(event)
@@ -98,23 +91,15 @@ class ForegroundView:
                 self._close_panel()
             elif isinstance(event, ServiceChanged) and event.status.state is not ServiceState.BACKOFF:
                 return
-        self._say(self._telling.lines(event, room=self._room()))
+        self._shown.say(self._telling.lines(event, room=self._room()))
 
     def _room(self) -> int | None:
         """Return the columns of the terminal that are left behind the prefix, None off a terminal."""
         width = terminal_width(sys.stdout)
         return None if width is None else width - len(self._plain_prefix)
 
-    def _say(self, lines: tuple[str, ...] | list[str]) -> None:
-        if self._supervisor is not None and lines:
-            text = own_text(lines, self._prefix)
-            if self._supervisor.output.is_shown:
-                self._supervisor.output.note(text.encode("utf-8", "replace"))
-            else:
-                print_aside("\n".join(lines))
-
     def _open_panel(self) -> None:
-        if not self._is_terminal:
+        if not self._shown.is_terminal:
             return
         from devstack.console.panel import Panel
 
@@ -126,19 +111,19 @@ class ForegroundView:
 
         if self._panel is None or self._supervisor is None:
             return
-        self._supervisor.output.set_footer(self._panel_text(self._panel))
+        self._shown.output.set_footer(self._panel_text(self._panel))
         asyncio.get_running_loop().call_later(REDRAW_EVERY, self.redraw)
 
     def _panel_text(self, panel: Panel, *, is_last: bool = False) -> bytes:
-        text = panel.text(terminal_size(sys.stdout), color=self._color, is_last=is_last)
+        text = panel.text(terminal_size(sys.stdout), color=self._shown.color, is_last=is_last)
         return text.encode("utf-8", "replace")
 
     def _close_panel(self) -> None:
         if self._panel is None or self._supervisor is None:
             return
         panel, self._panel = self._panel, None
-        self._supervisor.output.set_footer(b"")
-        self._supervisor.output.note(self._panel_text(panel, is_last=True))
+        self._shown.output.set_footer(b"")
+        self._shown.output.note(self._panel_text(panel, is_last=True))
 
 
 def _words(finding: Finding) -> list[str]:

@@ -41,10 +41,14 @@ def run_up(request: UpRequest) -> NoReturn:
         _leave(code)
     first = start_first(prepared.stack, color=wants_color(sys.stdout.isatty(), no_color=request.no_color))
     try:
-        # Only now: what shows and supervises the stack loads while its services boot.
+        # Only now: what shows and supervises the stack loads while its services boot, the output first.
+        from devstack.cli.up.shown import show_output
+
+        shown = show_output(prepared, first, no_color=request.no_color)
+
         from devstack.cli.up.foreground import run_in_foreground
 
-        code = run_in_foreground(prepared, first, _run_options(request), no_color=request.no_color)
+        code = run_in_foreground(prepared, first, shown, _run_options(request))
     except BaseException:
         first.abandon()
         raise

@@ -14,13 +14,14 @@ import os
 from collections import Counter
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from devstack.core.lines import LineBuffer
 from devstack.core.terminal_text import columns_of
 from devstack.machine import system
 from devstack.supervisor.output.display import Display
 from devstack.supervisor.output.log_file import LogClock, LogFile
+from devstack.supervisor.output.reports import HeldReports, Reports
 from devstack.supervisor.output.screen import PATIENCE, Flow, Screen
 from devstack.supervisor.output.service_log import ServiceLog
 from devstack.supervisor.output.service_pipe import ServicePipe
@@ -42,22 +43,6 @@ MOST_FREED_MEMORY = 4 * 1024 * 1024
 SMALLEST_WINDOW = 20
 
 
-class Reports(Protocol):
-    """What the output tells upward."""
-
-    def log_failed(self, name: str, error: OSError) -> None: ...
-
-    def log_mended(self, name: str, missing: int) -> None: ...
-
-    def lines_skipped(self, skipped: Mapping[str, int]) -> None: ...
-
-    def line_cut(self, name: str) -> None: ...
-
-    def screen_failed(self, error: OSError) -> None: ...
-
-    def screen_gone(self) -> None: ...
-
-
 class Output:
     """The screen, the logs, and every open pipe of a service.
 
@@ -77,7 +62,8 @@ class Output:
         self._pipes_of: Counter[str] = Counter()
         self._added: Counter[ServicePipe] = Counter()  # bytes added to the screen while it was full
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._reports: Reports | None = None
+        self._held = HeldReports()
+        self._reports: Reports = self._held
         self._keeps_memory = False
 
     def open_logs(self, names: tuple[str, ...]) -> None:
@@ -93,19 +79,27 @@ class Output:
         """Read every pipe from now on, those added before included."""
         self._loop = loop
         self._reports = reports
+        self._held.tell(reports)
         self._screen.connect(loop, self)
         for pipe in self._pipes:
             pipe.resume(loop)
 
-    def add(self, name: str, descriptor: int, watch: Callable[[bytes], None] | None = None) -> ServicePipe:
+    def add(
+        self,
+        name: str,
+        descriptor: int,
+        watch: Callable[[bytes], None] | None = None,
+        *,
+        keeps: bool = False,
+    ) -> ServicePipe:
         """Read the output of service `name` from `descriptor`, which is ours from now on.
 
-        `watch` sees every chunk.
+        `watch` sees every chunk; with `keeps` one that is set later sees them all.
         """
         os.set_blocking(descriptor, False)
         if len(self._logs) <= MANY_PIPES:
             system.enlarge_pipe(descriptor, PIPE_SIZE)
-        pipe = ServicePipe(self, name, descriptor, watch)
+        pipe = ServicePipe(self, name, descriptor, watch, keeps=keeps)
         self._pipes[pipe] = None
         self._pipes_of[name] += 1
         if self._loop is not None:
@@ -165,8 +159,7 @@ class Output:
         """Show the first part of a line that is too long to be held."""
         if self.display.is_shown:
             self.display.show_last(pipe, pipe.name, piece)
-            if self._reports:
-                self._reports.line_cut(pipe.name)
+            self._reports.line_cut(pipe.name)
 
     def ended(self, pipe: ServicePipe, held: LineBuffer) -> None:
         """Take note that nothing more comes from `pipe`."""
@@ -200,29 +193,25 @@ class Output:
     def screen_failed(self, error: OSError) -> None:
         """Say that the screen cannot be written for now."""
         self.screen_changed()
-        if self._reports:
-            self._reports.screen_failed(error)
+        self._reports.screen_failed(error)
 
     def screen_gone(self) -> None:
         """Read on for the logs alone."""
         self.screen_changed()
-        if self._reports:
-            self._reports.screen_gone()
+        self._reports.screen_gone()
 
     def _tell_skipped(self) -> None:
-        if self._screen.skipped and self._reports:
+        if self._screen.skipped:
             skipped, self._screen.skipped = self._screen.skipped, {}
             self._reports.lines_skipped(skipped)
 
     # From the logs.
 
     def _log_failed(self, name: str, error: OSError) -> None:
-        if self._reports:
-            self._reports.log_failed(name, error)
+        self._reports.log_failed(name, error)
 
     def _log_mended(self, name: str, missing: int) -> None:
-        if self._reports:
-            self._reports.log_mended(name, missing)
+        self._reports.log_mended(name, missing)
 
     # The end.
 

@@ -69,17 +69,24 @@ class Taker(Protocol):
 class ServicePipe:
     """What one process of service `name` writes, from `descriptor`, which is ours from now on.
 
-    `watch` sees every chunk before the log does.
+    `watch` sees every chunk before the log does. With `keeps`, a `watch` that comes later sees them all.
     """
 
     def __init__(
-        self, output: Taker, name: str, descriptor: int, watch: Callable[[bytes], None] | None
+        self,
+        output: Taker,
+        name: str,
+        descriptor: int,
+        watch: Callable[[bytes], None] | None,
+        *,
+        keeps: bool = False,
     ) -> None:
         self.name = name
         self.descriptor = descriptor
         self.has_ended = False
         self._output = output
-        self._watch = watch
+        self._kept: list[bytes] = []
+        self._watch = self._kept.append if keeps else watch
         self._lines = LineBuffer()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._is_reading = False
@@ -95,9 +102,17 @@ class ServicePipe:
             return
         self._loop = loop
         self._is_reading = True
-        loop.add_reader(self.descriptor, self._take_one)
+        loop.add_reader(self.descriptor, self.take_one)
         if self._lines.held:
             self._look_in(SILENCE)
+
+    def set_watch(self, watch: Callable[[bytes], None] | None) -> None:
+        """Have `watch` see every chunk from now on, those kept so far first."""
+        kept, self._kept = self._kept, []
+        self._watch = watch
+        if watch is not None:
+            for chunk in kept:
+                watch(chunk)
 
     def pause(self) -> None:
         """Read no further for now."""
@@ -112,7 +127,7 @@ class ServicePipe:
         """
         left = 0 if self.has_ended else system.unread_bytes(self.descriptor) + MOST_IN_TRANSIT
         while left > 0:
-            taken = self._take_one()
+            taken = self.take_one()
             left -= taken
             if not taken:
                 if self._lines.held and self._quiet == SILENCE:
@@ -137,7 +152,7 @@ class ServicePipe:
 
             termios.tcsetwinsize(self.descriptor, (rows, columns))
 
-    def _take_one(self) -> int:
+    def take_one(self) -> int:
         """Take one chunk; return its size, 0 when there is none now or never again."""
         try:
             chunk = os.read(self.descriptor, self._read_size)

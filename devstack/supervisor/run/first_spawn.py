@@ -10,7 +10,7 @@ import contextlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from devstack.core.service import Service
 from devstack.core.stack import COOKIE, Stack
@@ -25,17 +25,30 @@ from devstack.supervisor.run_folder.paths import cannot_use, remove_record, run_
 
 if TYPE_CHECKING:
     from devstack.machine.process_tree import Marks
+    from devstack.supervisor.output.service_pipe import ServicePipe
 
 OWN_DESCRIPTORS = 64
 DESCRIPTORS_EACH = 5
 """A service's stdin, its output, its log, the log's index, and a probe's connection."""
 
 
+class Early(Protocol):
+    """What reads the output of the first services until the event loop does."""
+
+    @property
+    def pipes(self) -> dict[str, ServicePipe]: ...
+
+    def stop(self) -> None:
+        """Leave the pipes to the event loop."""
+        ...
+
+
 @dataclass(slots=True)
 class FirstSpawn:
     """What runs already, by service, and what it was started with.
 
-    `adopts_orphans` says that orphans among our descendants become our children, and are the stack's.
+    `adopts_orphans` says that orphans among our descendants become our children, and are the stack's. `early`
+    reads what they print until the event loop does.
     """
 
     project: str
@@ -45,12 +58,15 @@ class FirstSpawn:
     environments: dict[str, dict[str, str]]
     spawned: dict[str, Spawned]
     adopts_orphans: bool
+    early: Early | None = None
 
     def abandon(self) -> None:
         """End what was started, for the supervisor cannot go on; return when nothing is left."""
         from devstack.supervisor.cleanup.guardian_watch import GRACE
         from devstack.supervisor.cleanup.leftovers import end_leftovers
 
+        if self.early is not None:
+            self.early.stop()
         end_leftovers(self.marks, GRACE)
         self.guard.dismiss()
         with contextlib.suppress(OSError):  # a record that stays is stale, and nobody will believe it

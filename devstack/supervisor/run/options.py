@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 
 MOST_CLIENTS = 256
@@ -14,13 +13,11 @@ MOST_CLIENTS = 256
 class RunOptions:
     """How to run a stack. `timeout` is the seconds within which all must be ready.
 
-    `screen` is the descriptor for the output, None for none; `prefixes` is what stands before each line of
-    a service, as bytes.
+    `screen` is the descriptor for the output, None for none.
     """
 
     timeout: float = 60.0
     screen: int | None = None
-    prefixes: Mapping[str, bytes] = field(default_factory=dict)
     detached: bool = False
     abort_on_exit: bool = False
     exit_code_from: str | None = None

@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 class World:
     """What all runners share. `loop`, `clean_up` come once the event loop runs.
 
-    `first` are processes that were started before the supervisor was there, by service.
+    `first` are processes that were started before the supervisor was there, by service, and `pipes` those of
+    theirs that are read already.
     """
 
     children: Children
@@ -41,6 +42,7 @@ class World:
     output: Output
     post: Callable[[str, Event], None]
     first: dict[str, Spawned]
+    pipes: dict[str, ServicePipe]
     tell: Callable[[StackEvent], None]
     loop: asyncio.AbstractEventLoop | None = None
     clean_up: CleanUp | None = None
@@ -131,8 +133,17 @@ class Runner:
         self.process, self._group = spawned.id, pid
         self._world.children.watch(pid, lambda status: self._exited(number, status), self._suspended)
         self._stdin = spawned.stdin
-        self._pipe = self._world.output.add(name, spawned.output, self._watch_output())
+        self._pipe = self._take_pipe(spawned)
         self._world.post(name, service_events.Spawned(number, pid))
+
+    def _take_pipe(self, spawned: Spawned) -> ServicePipe:
+        """Return the pipe of a process; that of one of the first is read already."""
+        name, watch = self.service.name, self._watch_output()
+        pipe = self._world.pipes.pop(name, None)
+        if pipe is None:
+            return self._world.output.add(name, spawned.output, watch)
+        pipe.set_watch(watch)
+        return pipe
 
     def _spawn_now(self) -> Spawned:
         window = self._world.output.window(self.service.name)

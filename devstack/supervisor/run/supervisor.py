@@ -34,9 +34,7 @@ from devstack.core.service_events import TimerFired
 from devstack.core.stack import Stack
 from devstack.machine import system
 from devstack.machine.system import ProcessId
-from devstack.supervisor.output.log_file import log_size, remove_logs
 from devstack.supervisor.output.output import Output
-from devstack.supervisor.output.screen import Screen
 from devstack.supervisor.run.audience import Audience
 from devstack.supervisor.run.faults import Faults
 from devstack.supervisor.run.first_spawn import FirstSpawn
@@ -44,7 +42,7 @@ from devstack.supervisor.run.options import Phase, RunOptions
 from devstack.supervisor.run.recorder import Recorder
 from devstack.supervisor.run.runner import Runner, World
 from devstack.supervisor.run.waiters import Waiters
-from devstack.supervisor.run_folder.paths import cannot_use, logs_folder, remove_record, run_folder
+from devstack.supervisor.run_folder.paths import remove_record
 
 if TYPE_CHECKING:
     import asyncio
@@ -56,9 +54,14 @@ if TYPE_CHECKING:
 
 
 class Supervisor:
-    """Runs one stack from start to end, once. `first` is what runs of it already."""
+    """Runs one stack from start to end, once.
 
-    def __init__(self, stack: Stack, options: RunOptions, listener: Listener, first: FirstSpawn) -> None:
+    `first` is what runs of it already, `output` where its output goes.
+    """
+
+    def __init__(
+        self, stack: Stack, options: RunOptions, listener: Listener, first: FirstSpawn, output: Output
+    ) -> None:
         self.stack = stack
         self.options = options
         self.phase = Phase.STARTING
@@ -80,12 +83,7 @@ class Supervisor:
         self._sockets: Mapping[str, socket.socket] = {}
         self.faults = Faults(self._end_at_once)
         self.audience = Audience(listener, self.faults.take)
-        self.output = Output(
-            Screen(options.screen),
-            logs_folder(stack.project),
-            log_size(len(stack.services)),
-            options.prefixes,
-        )
+        self.output = output
 
     # The start, before the event loop.
 
@@ -98,7 +96,13 @@ class Supervisor:
         self._guard = first.guard
         first.children.on_orphan = self._look_soon
         self._world = World(
-            first.children, first.guard, self.output, self._post_service_event, first.spawned, self.tell
+            first.children,
+            first.guard,
+            self.output,
+            self._post_service_event,
+            first.spawned,
+            first.early.pipes if first.early else {},
+            self.tell,
         )
         try:
             self._prepare(first.environments)
@@ -110,16 +114,10 @@ class Supervisor:
 
     def _prepare(self, environments: Mapping[str, Mapping[str, str]]) -> None:
         """Make all that a runner needs. Raises RunDirectoryError, ServiceError."""
-        try:
-            remove_logs(logs_folder(self.stack.project))
-            self.output.open_logs(tuple(self._services))
-        except OSError as error:
-            raise cannot_use(run_folder(self.stack.project), error) from error
         self.runners = {
             name: Runner(service, environments[name], self._world) for name, service in self._services.items()
         }
         self.recorder.runners, self.recorder.guard = self.runners, self._guard
-        self.output.on_end = self._guard.output_ended
         self._guard.on_restart = self._guardian_restarted
         if any(service.socket for service in self._services.values()):
             from devstack.supervisor.process.handover import open_handovers
@@ -142,6 +140,11 @@ class Supervisor:
         """Use the running event loop from now on."""
         self._world.loop = loop
         self._world.clean_up = clean_up
+
+    def stop_early_output(self) -> None:
+        """Leave the pipes of the first services to the event loop."""
+        if self._first.early is not None:
+            self._first.early.stop()
 
     def perform_deferred(self) -> None:
         """Do what had to wait for the event loop."""

@@ -17,6 +17,7 @@ from pathlib import Path
 import psutil
 
 from benchmarks.lines import Tally, tally
+from devstack.supervisor.run_folder.record import read_record
 from tests.stack import DEADLINE, INTO_TERMINAL, PAUSE, Project, until
 
 WRITER = Path(__file__).parent / "writer.py"
@@ -181,4 +182,6 @@ def until_file(path: Path) -> None:
 
 
 def until_logged(project: Project, name: str, data: bytes, deadline: float = DEADLINE) -> None:
+    """Return when `data` is in the log and the stack can be asked: its first lines come before its record."""
     until(lambda: data in logged(project, name), f"{data[:100]!r} in the log of {name}", deadline)
+    until(lambda: read_record(str(project.folder)) is not None, "the record", deadline)
