@@ -26,6 +26,7 @@ class Figure:
 
 SPEED = (
     Figure("start4", "start of 4, ms"),
+    Figure("start4_file", "the same with `-f FILE`, ms"),
     Figure("start50", "start of 50, ms"),
     Figure("start200", "start of 200, ms"),
     Figure("stop", "stop of 4, ms"),

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.child import Child, Service
-from benchmarks.peers.adapter import Peer, Plan
+from benchmarks.peers.adapter import Peer, Plan, Planner
 from benchmarks.processes import COOKIE, Process, Watch, end_all, find, is_shell, look, runs
 from benchmarks.reading import Reader
 
@@ -188,14 +188,13 @@ Services = Callable[[Path, Path], Sequence[Service]]
 
 @contextmanager
 def running(
-    peer: Peer, executable: str, child: Child, services: Services, *, detached: bool = False
+    peer: Peer, executable: str, child: Child, services: Services, planner: Planner | None = None
 ) -> Iterator[Run]:
-    """Start `peer` with these services in a new folder; at the end nothing of it is left."""
+    """Start `peer` with these services in a new folder, as `planner` says; in the end nothing is left."""
     # The bench's own folder may lie deep, and a Unix socket's path has 108 bytes.
     run = Run(peer, child, Path(tempfile.mkdtemp(prefix="bench-")))
     try:
-        planner = peer.detached if detached and peer.detached else peer.plan
-        run.start(planner(executable, run.folder, services(run.stamps, run.go)))
+        run.start((planner or peer.plan)(executable, run.folder, services(run.stamps, run.go)))
         yield run
     finally:
         run.close()

@@ -117,6 +117,12 @@ TARGETS = (
         _scaled(0.95, "honcho", "start4", 1),
     ),
     Target(
+        "start of 4 with `-f FILE`, ms",
+        "≤ 1.05 × without",
+        _devstack("start4_file"),
+        _scaled(1.05, "devstack", "start4", 1),
+    ),
+    Target(
         "start of 4 beyond `import typer`, ms",
         "≤ 45 (honcho 104)",
         _start_beyond_typer,

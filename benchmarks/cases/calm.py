@@ -25,7 +25,7 @@ def _calm(bench: Bench, contender: Contender, count: int) -> Mapping[str, Value]
         contender.executable,
         bench.child,
         lambda stamps, _go: listeners(bench.child, stamps, ports),
-        detached=True,
+        contender.peer.detached,
     ) as run:
         run.wait_for_stamps("ready", count)
         run.wait_until_started()

@@ -47,9 +47,12 @@ Planner = Callable[[str, Path, Sequence[Service]], Plan]
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """One tool. `locate` finds or installs its executable (UnavailableError says why not); `plan` writes its
-    configuration for some services into a folder. `detached` is the plan for memory and idling where the
-    tool has a way to run in the background. `shows` tells, for the table, where the output goes."""
+    """One tool.
+
+    `locate` finds or installs its executable (UnavailableError says why not). `plan` writes its configuration
+    for some services into a folder. `detached` is the plan for memory and idling, for a tool that can run in
+    the background; `named` passes the Procfile's name as an option. `shows` tells where the output goes.
+    """
 
     name: str
     locate: Callable[[Store], str]
@@ -57,6 +60,7 @@ class Peer:
     version: Callable[[str], tuple[str, ...]]
     shows: str = "pipe"
     detached: Planner | None = None
+    named: Planner | None = None
 
 
 def write_procfile(folder: Path, services: Sequence[Service]) -> None:

@@ -34,4 +34,17 @@ def _detached(executable: str, folder: Path, services: Sequence[Service]) -> Pla
     return replace(plan, argv=(*plan.argv, "-d"), stop=Stop(argv=(executable, "down")))
 
 
-PEER = Peer("devstack", _locate, _plan, asks("--version"), shows="pipe and log files", detached=_detached)
+def _named(executable: str, folder: Path, services: Sequence[Service]) -> Plan:
+    plan = _plan(executable, folder, services)
+    return replace(plan, argv=(*plan.argv, "-f", "Procfile"))
+
+
+PEER = Peer(
+    "devstack",
+    _locate,
+    _plan,
+    asks("--version"),
+    shows="pipe and log files",
+    detached=_detached,
+    named=_named,
+)
