@@ -375,5 +375,16 @@ def test_a_word_of_another_tool_is_answered_with_ours(tmp_path: Path, word: str,
     assert said in done.stderr
 
 
+@pytest.mark.parametrize("line", [("ps", "--help"), ("--help", "ps")], ids=" ".join)
+def test_help_of_an_alias_is_that_of_the_command(tmp_path: Path, line: tuple[str, ...]) -> None:
+    assert devstack(tmp_path, *line).stdout == devstack(tmp_path, "status", "--help").stdout
+
+
+def test_help_of_a_word_of_another_tool_names_ours(tmp_path: Path) -> None:
+    done = devstack(tmp_path, "kill", "--help")
+    assert done.returncode == 2
+    assert "devstack down --timeout 0" in done.stderr
+
+
 def test_ps_is_status(tmp_path: Path) -> None:
     assert devstack(tmp_path, "ps").returncode == devstack(tmp_path, "status").returncode == 5

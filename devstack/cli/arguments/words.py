@@ -73,11 +73,13 @@ def with_own_words(arguments: Sequence[str]) -> tuple[str, ...]:
     Raises UsageError, with the words to use, for a word of another tool that no command here has.
     """
     at = _command_position(arguments)
-    if at is None or {*HELP, "--version"}.intersection(arguments):
+    if at is None:
         return tuple(arguments)
     word, rest = arguments[at], arguments[at + 1 :]
     if word in ALIASES:
         return (*arguments[:at], ALIASES[word], *rest)
+    if {*HELP, "--version"}.intersection(arguments[:at]):
+        return tuple(arguments)
     if word in OTHER_WORDS:
         raise UsageError(f"unknown command: {word}", hint=OTHER_WORDS[word])
     if word == "start" and not rest:
