@@ -7,6 +7,7 @@ import sys
 from importlib import import_module
 
 from devstack import __version__
+from devstack.cli.arguments.declared import COMMANDS
 from devstack.cli.arguments.quick import read_quickly
 from devstack.cli.arguments.words import with_own_words
 from devstack.cli.streams import drop_output, is_color_unwanted, open_missing_streams, output_error
@@ -54,9 +55,10 @@ def _run_command(arguments: tuple[str, ...]) -> None:
     if arguments == ("--version",):
         sys.stdout.write(f"devstack {__version__}\n")
     elif (call := read_quickly(arguments)) is not None:
-        # What the imports make stays: the collector would look at it three times and find nothing. A
-        # supervisor turns it on again when it runs.
-        gc.disable()
+        if call.command is COMMANDS["up"]:
+            # What the imports make stays: the collector would look at it three times and find nothing. The
+            # supervisor turns it on again when it runs.
+            gc.disable()
         import_module(f"devstack.cli.commands.{call.command.module}").run(call.request)
     else:
         from devstack.cli.arguments.app import build_app
