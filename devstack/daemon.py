@@ -13,13 +13,14 @@ import os
 import pickle
 import sys
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from devstack.core.events import Cause, Event, StackReady
 from devstack.core.stack import Stack
 from devstack.errors import DevstackError
 from devstack.machine import system
+from devstack.supervisor.cleanup.keeper import Keeper, fork_supervisor
 from devstack.supervisor.control.messages import encode
 from devstack.supervisor.run.event_loop import import_asyncio
 from devstack.supervisor.run.first_spawn import start_first
@@ -102,8 +103,9 @@ def main() -> None:
     except (EOFError, pickle.UnpicklingError):  # it was ended before it had said what to do
         os._exit(1)
     _let_go_of_terminal()
+    keeper = fork_supervisor(order.stack.project)
     try:
-        code = _run(order, report)
+        code = _run(order, report, keeper)
     except DevstackError as error:
         report.say({"type": "error", "message": error.message, "hint": error.hint, "code": error.exit_code})
         code = error.exit_code
@@ -114,12 +116,12 @@ def main() -> None:
     os._exit(code)
 
 
-def _run(order: Order, report: _Report) -> int:
+def _run(order: Order, report: _Report, keeper: Keeper) -> int:
     """Run the stack to its end. What raises leaves nothing running."""
     sign_lock(order.stack.project, order.lock)
     journal = _open_journal(order.stack.project)
-    first = start_first(order.stack, color=False)
-    report.say({"type": "guardian", **asdict(first.guard.guardian.id)})
+    first = start_first(order.stack, keeper, color=False)
+    report.say({"type": "started"})
     try:
         from devstack.supervisor.run.early_output import open_output
 

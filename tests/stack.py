@@ -265,6 +265,11 @@ class Project:
         assert record is not None, "there is no record"
         return record
 
+    def kill_supervisor(self, up: Running | None = None, number: int = signal.SIGKILL) -> None:
+        """Send a signal to the supervisor: the recorded one, or the child of `up`, its keeper."""
+        pid = self.record().supervisor.pid if up is None else psutil.Process(up.pid).children()[0].pid
+        os.kill(pid, number)
+
     def status(self) -> dict[str, dict[str, Any]]:
         """Return what `devstack status --json` says of each service."""
         done = self.run("status", "--json")

@@ -227,13 +227,14 @@ RULES = {
         ("cli/",),
         {
             "daemon.py": "the second way in: a process of its own",
-            "supervisor/cleanup/guardian.py": "a forked process must never return into its parent's code",
+            "supervisor/cleanup/keeper.py": "the keeper must never return into the supervisor's code",
+            "supervisor/cleanup/keeping.py": "it ends as the supervisor did",
         },
     ),
     "only console and cli print": Rule(
         ("print", "sys.stdout", "sys.stderr"),
         ("cli/", "console/"),
-        {"supervisor/cleanup/guardian_watch.py": "it has nobody to tell that its log cannot be written"},
+        {"supervisor/cleanup/keeping.py": "it has nobody to tell that its log cannot be written"},
     ),
     "only cli reads the environment": Rule(
         ("os.environ", "os.environb", "os.getenv"),

@@ -87,7 +87,7 @@ def gather_facts(stack: Stack, marks: Marks, ours: Iterable[int] = ()) -> StackF
     """Look at the machine once.
 
     `marks` tell the processes of the run, `ours` are the pids that belong to it without being a service's:
-    supervisor and guardian.
+    supervisor and keeper.
     """
     from devstack.machine.owners import OurStack, describe_owners
 

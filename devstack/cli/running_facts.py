@@ -67,4 +67,4 @@ def _marks(record: Record) -> Marks:
 
 
 def _ours(record: Record) -> list[int]:
-    return [process.pid for process in (record.supervisor, record.guardian) if process]
+    return [process.pid for process in (record.supervisor, record.keeper) if process]

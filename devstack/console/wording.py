@@ -150,6 +150,8 @@ def stopping_lines(event: StackStopping) -> list[str]:
             return [f"{_names(event.troubles)} ended ({_exits(event.troubles)}): stopping the stack"]
         case Cause.SCREEN:
             return ["nobody reads this output any more: stopping"]
+        case Cause.KEEPER:
+            return ["the keeper process was killed; stopping"]
         case Cause.ERROR:
             return ["stopping"]
         case Cause.IMPOSTOR:

@@ -49,6 +49,7 @@ class Cause(StrEnum):
     DOWN = "down"
     IMPOSTOR = "somebody else listens on a claimed port"
     SCREEN = "the screen is gone"
+    KEEPER = "the keeper was killed"
     ERROR = "an error"
 
 

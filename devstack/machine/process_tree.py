@@ -32,7 +32,7 @@ class Marks:
 
     `groups` are process groups that are ours for certain, each with its service. `parents` are processes
     whose descendants all belong, though they themselves do not: the supervisor. `outside` never belongs:
-    the guardian, whoever asks. `known` are those that were found before. `pipes` are numbers of the services'
+    the keeper, whoever asks. `known` are those that were found before. `pipes` are numbers of the services'
     output pipes, which say nothing of a process that was there before `since`, the supervisor's own start.
     """
 

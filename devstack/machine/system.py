@@ -13,6 +13,7 @@ import stat
 import sys
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 IS_LINUX = sys.platform.startswith("linux")
 IS_MACOS = sys.platform == "darwin"
@@ -279,6 +280,67 @@ def has_children() -> bool:
     except ChildProcessError:
         return False
     return True
+
+
+def has_living_children() -> bool:
+    """Return True if this process has a child that has not exited."""
+    if IS_WINDOWS:
+        return False
+    try:
+        while True:
+            ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG)  # reaps what has exited
+            if ended is None:
+                return True
+    except ChildProcessError:
+        return False
+
+
+def open_descriptors() -> list[int]:
+    """Return the open descriptors of this process, with that of the listing itself."""
+    return [int(name) for name in os.listdir("/proc/self/fd" if IS_LINUX else "/dev/fd") if name.isdigit()]
+
+
+def wait_for_signal(numbers: Collection[int], seconds: float | None) -> int | None:
+    """Wait until one of `numbers`, which are blocked, comes, and return it; None after `seconds`.
+
+    With None there is no limit. Where there is no sigtimedwait (macOS), this does not wait with a limit.
+    """
+    if seconds is None:
+        return int(signal.sigwait(numbers))
+    if not hasattr(signal, "sigtimedwait"):
+        return None
+    info = signal.sigtimedwait(numbers, seconds)
+    return info.si_signo if info is not None else None
+
+
+def dump_no_core() -> None:
+    """Let this process leave no core file (setrlimit(2))."""
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def terminal_settings(descriptor: int) -> tuple[Any, ...] | None:
+    """Return the settings of the terminal at `descriptor` (tcgetattr(3)), None where there is none."""
+    if IS_WINDOWS or not os.isatty(descriptor):
+        return None
+    import termios
+
+    try:
+        return tuple(termios.tcgetattr(descriptor))
+    except termios.error:  # it was closed
+        return None
+
+
+def restore_terminal(descriptor: int, settings: tuple[Any, ...]) -> None:
+    """Set the terminal at `descriptor` to `settings`, unless another process group has it."""
+    import termios
+
+    try:
+        if os.tcgetpgrp(descriptor) == os.getpgrp():
+            termios.tcsetattr(descriptor, termios.TCSANOW, list(settings))
+    except (OSError, termios.error):  # it was closed
+        return
 
 
 def keep_freed_memory(size: int) -> bool:

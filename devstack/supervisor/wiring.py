@@ -59,12 +59,24 @@ async def _begin(supervisor: Supervisor, control: ControlServer) -> None:
     supervisor.output.connect(loop, reports)
     if supervisor.options.screen is not None:
         when_reader_gone(loop, supervisor.options.screen, reports.screen_gone)
+    _watch_keeper(loop, supervisor)
     supervisor.reap()
     if any(service.watch for service in supervisor.stack.services):
         from devstack.supervisor.run.watching import restart_on_change
 
         restart_on_change(supervisor)
     supervisor.begin()
+
+
+def _watch_keeper(loop: asyncio.AbstractEventLoop, supervisor: Supervisor) -> None:
+    """Stop the stack when the keeper is gone: its end of this pipe closes with it."""
+    life = supervisor.keeper_life
+
+    def _gone() -> None:
+        loop.remove_reader(life)
+        supervisor.keeper_gone()
+
+    loop.add_reader(life, _gone)
 
 
 async def _open_control_socket(supervisor: Supervisor, control: ControlServer) -> None:

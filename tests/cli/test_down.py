@@ -94,9 +94,9 @@ def test_with_no_time_at_all_it_kills_at_once(project: Project) -> None:
 def test_of_a_killed_supervisor_it_names_what_it_ended(project: Project) -> None:
     project.stack({"one": child("calm"), "two": child("session")})
     record = project.up_detached()
-    assert record.guardian is not None
+    assert record.keeper is not None
     for number in (signal.SIGSTOP, signal.SIGKILL):
-        for pid in (record.supervisor.pid, record.guardian.pid):
+        for pid in (record.supervisor.pid, record.keeper.pid):
             os.kill(pid, number)
     done = project.run("down", "--timeout", "0.5")
     assert done.returncode == 0
@@ -146,22 +146,22 @@ def test_an_up_behind_ctrl_z_goes_on_and_stops_its_services_in_their_own_way(pro
     project.assert_nothing_is_left()
 
 
-def test_a_guardian_that_is_stuck_holds_up_nobody(project: Project) -> None:
+def test_a_keeper_that_is_stuck_holds_up_nobody(project: Project) -> None:
     project.stack({"one": child("calm")})
     record = project.up_detached()
-    assert record.guardian is not None
-    os.kill(record.guardian.pid, signal.SIGSTOP)
+    assert record.keeper is not None
+    os.kill(record.keeper.pid, signal.SIGSTOP)
     began = time.monotonic()
     assert project.run("down").returncode == 0
     assert time.monotonic() - began < at_this_load(5)
     project.assert_nothing_is_left()
 
 
-def test_a_guardian_that_was_stopped_is_gone_as_well_when_the_supervisor_was_killed(project: Project) -> None:
+def test_a_keeper_that_was_stopped_is_gone_as_well_when_the_supervisor_was_killed(project: Project) -> None:
     project.stack({"one": child("calm")})
     record = project.up_detached()
-    assert record.guardian is not None
-    os.kill(record.guardian.pid, signal.SIGSTOP)
+    assert record.keeper is not None
+    os.kill(record.keeper.pid, signal.SIGSTOP)
     os.kill(record.supervisor.pid, signal.SIGKILL)
     began = time.monotonic()
     assert project.run("down").returncode == 0

@@ -9,7 +9,7 @@ import time
 import psutil
 import pytest
 
-from devstack.supervisor.cleanup.guardian_watch import GRACE
+from devstack.supervisor.cleanup.keeping import GRACE
 from tests.stack import HARDEST, Project, child, until
 
 HARD = (
@@ -49,7 +49,7 @@ def test_a_signal_to_the_supervisor_ends_it(project: Project, way: str) -> None:
 
 
 @pytest.mark.parametrize("way", HARD)
-def test_the_guardian_ends_it_when_the_supervisor_was_killed(project: Project, way: str) -> None:
+def test_the_keeper_ends_it_when_the_supervisor_was_killed(project: Project, way: str) -> None:
     project.stack({"one": child(way), "other": child("calm")})
     record = project.up_detached()
     os.kill(record.supervisor.pid, signal.SIGKILL)
@@ -57,12 +57,12 @@ def test_the_guardian_ends_it_when_the_supervisor_was_killed(project: Project, w
 
 
 @pytest.mark.parametrize("way", HARD)
-def test_down_ends_it_when_supervisor_and_guardian_were_killed(project: Project, way: str) -> None:
+def test_down_ends_it_when_supervisor_and_keeper_were_killed(project: Project, way: str) -> None:
     project.stack({"one": child(way), "other": child("calm")})
     record = project.up_detached()
-    assert record.guardian is not None
-    for number in (signal.SIGSTOP, signal.SIGKILL):  # stopped first, so that no new guardian is started
-        for pid in (record.supervisor.pid, record.guardian.pid):
+    assert record.keeper is not None
+    for number in (signal.SIGSTOP, signal.SIGKILL):  # stopped first, so that no new keeper is started
+        for pid in (record.supervisor.pid, record.keeper.pid):
             os.kill(pid, number)
     done = project.run("down", "--timeout", "0.5")
     project.assert_nothing_is_left()
@@ -124,12 +124,12 @@ def test_a_daemon_that_a_one_shot_set_up_lives_until_the_stop(project: Project) 
     project.assert_nothing_is_left()
 
 
-def test_the_next_up_ends_what_a_killed_supervisor_and_guardian_left(project: Project) -> None:
+def test_the_next_up_ends_what_a_killed_supervisor_and_keeper_left(project: Project) -> None:
     project.stack({"one": child("session"), "two": child("orphan")})
     record = project.up_detached()
-    assert record.guardian is not None
+    assert record.keeper is not None
     for number in (signal.SIGSTOP, signal.SIGKILL):
-        for pid in (record.supervisor.pid, record.guardian.pid):
+        for pid in (record.supervisor.pid, record.keeper.pid):
             os.kill(pid, number)
     before = set(project.living())
     assert len(before) >= 4

@@ -71,10 +71,10 @@ def test_a_killed_supervisor_leaves_nothing_that_multiplies(project: Project, to
 @pytest.mark.usefixtures("way")
 def test_a_stale_run_is_ended_by_the_next_command(project: Project, tokens: Path) -> None:
     record = project.up_detached()
-    assert record.guardian is not None
-    os.kill(record.guardian.pid, signal.SIGSTOP)
+    assert record.keeper is not None
+    os.kill(record.keeper.pid, signal.SIGSTOP)
     os.kill(record.supervisor.pid, signal.SIGKILL)
-    os.kill(record.guardian.pid, signal.SIGKILL)
+    os.kill(record.keeper.pid, signal.SIGKILL)
     assert project.run("down", "--timeout", "1").returncode == 0
     assert_converged(project, tokens)
 

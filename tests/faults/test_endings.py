@@ -11,8 +11,9 @@ from collections.abc import Callable
 
 import pytest
 
-from devstack.supervisor.cleanup.guardian_watch import GRACE
+from devstack.supervisor.cleanup.keeping import GRACE
 from devstack.supervisor.run.signals import ONCE_MORE_AFTER
+from devstack.supervisor.run_folder.record import read_record
 from tests.raw_servers import free_port
 from tests.stack import HARDEST, Project, Running, child, is_free, pause, until
 from tests.waiting import at_this_load
@@ -191,8 +192,10 @@ def test_a_failed_start_in_the_background(mixed: Project, port: int) -> None:
 
 def test_the_supervisor_was_killed(mixed: Project, port: int) -> None:
     up = mixed.up()
-    up.signal(signal.SIGKILL)
+    mixed.kill_supervisor()
     mixed.until_nothing_is_left(at_this_load(GRACE + SETTLING))
+    assert up.wait() == -signal.SIGKILL
+    assert "the supervisor was killed by SIGKILL; ended" in up.text
     assert is_free(port)
     assert not (mixed.folder / ".devstack" / "record.json").exists()
 
@@ -200,7 +203,7 @@ def test_the_supervisor_was_killed(mixed: Project, port: int) -> None:
 @pytest.mark.parametrize("number", [signal.SIGQUIT, signal.SIGSEGV, signal.SIGABRT])
 def test_the_supervisor_crashed(mixed: Project, port: int, number: signal.Signals) -> None:
     up = mixed.up()
-    up.signal(number)
+    mixed.kill_supervisor(number=number)
     assert up.wait() == -number
     mixed.until_nothing_is_left(at_this_load(GRACE + SETTLING))
     assert is_free(port)
@@ -236,7 +239,7 @@ def test_the_detached_supervisor_was_killed(mixed: Project, port: int) -> None:
 def test_the_supervisor_was_killed_while_it_started(mixed: Project, port: int) -> None:
     up = mixed.start("up")
     up.until_said("starting")
-    up.signal(signal.SIGKILL)
+    mixed.kill_supervisor(up)
     mixed.until_nothing_is_left(at_this_load(GRACE + SETTLING))
     assert is_free(port)
 
@@ -245,21 +248,33 @@ def test_the_supervisor_was_killed_while_it_stopped(mixed: Project, port: int) -
     up = mixed.up()
     up.signal(signal.SIGTERM)
     up.until_said("stopping (SIGTERM)")
-    up.signal(signal.SIGKILL)
+    mixed.kill_supervisor(up)
     mixed.until_nothing_is_left(at_this_load(GRACE + SETTLING))
     assert is_free(port)
 
 
-def test_every_process_of_ours_was_killed_but_the_services(mixed: Project, port: int) -> None:
-    """The guardian first: the supervisor has started another one by the time that it is killed."""
+def test_the_keeper_was_killed(mixed: Project, port: int) -> None:
+    """The supervisor hears of it, and stops the stack as it does when it is asked to."""
     up = mixed.up()
-    first = mixed.record().guardian
-    assert first is not None
-    os.kill(first.pid, signal.SIGKILL)
-    up.until_said("the guardian was ended by somebody; started another")
+    record = mixed.record()
+    assert record.keeper is not None
+    assert record.keeper.pid == up.pid
     up.signal(signal.SIGKILL)
-    mixed.until_nothing_is_left(at_this_load(GRACE + SETTLING))
+    assert up.wait() == -signal.SIGKILL
+    mixed.until_nothing_is_left(at_this_load(OWN_GRACE + SETTLING))
     assert is_free(port)
+    assert "the keeper process was killed; stopping" in up.text
+
+
+def test_keeper_and_supervisor_were_killed_at_once(mixed: Project, port: int) -> None:
+    record = mixed.up_detached()
+    assert record.keeper is not None
+    for number in (signal.SIGSTOP, signal.SIGKILL):  # stopped first, so that neither hears of the other
+        for pid in (record.supervisor.pid, record.keeper.pid):
+            os.kill(pid, number)
+    mixed.up_detached()
+    assert mixed.run("down").returncode == 0
+    mixed.assert_nothing_is_left(port)
 
 
 def test_the_reader_of_the_output_is_gone(mixed: Project, port: int) -> None:
@@ -341,6 +356,7 @@ def test_the_daemon_was_killed_while_a_detached_start_waited(mixed: Project, por
         procfile.write("never: sleep 1000\n")
     up = mixed.start("up", "-d")
     mixed.until_logged("listener", "up")
+    until(lambda: read_record(str(mixed.folder)) is not None, "the record")
     os.kill(mixed.record().supervisor.pid, signal.SIGKILL)
     assert up.wait() == 1
     mixed.assert_nothing_is_left(port)

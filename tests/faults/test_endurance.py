@@ -64,8 +64,8 @@ def test_after_two_hundred_crashes_nothing_has_grown(project: Project, way: str)
         until(lambda: not zombies_of(supervisor), "no zombie to stay")
         assert private_bytes(supervisor) < memory + SLACK
         assert psutil.Process(supervisor).num_threads() == 1
-    assert record.guardian is not None
-    assert descriptors(record.guardian.pid) <= 4
+    assert record.keeper is not None
+    assert descriptors(record.keeper.pid) <= 4
     living = len(project.living())
     assert living == (4 if way == "calm" else 5), project.living()
     assert project.run("down").returncode == 0
@@ -86,8 +86,8 @@ def test_orphans_that_end_are_reaped(project: Project) -> None:
 def test_an_idle_stack_costs_nothing(project: Project) -> None:
     project.stack({"one": child("calm"), "two": child("calm")})
     record = project.up_detached()
-    assert record.guardian is not None
-    pids = (record.supervisor.pid, record.guardian.pid)
+    assert record.keeper is not None
+    pids = (record.supervisor.pid, record.keeper.pid)
 
     def _nobody_wakes_up() -> bool:
         before = [switches(pid) for pid in pids]

@@ -32,7 +32,7 @@ def test_of_two_starts_at_once_one_wins_and_the_other_names_it(
         assert len(named) == 1, loser.text
         assert named[0] in (winner.pid, project.record().supervisor.pid)
         assert "Traceback" not in loser.text
-        until(lambda: len(project.living()) == 3, "supervisor, guardian and service alone")
+        until(lambda: len(project.living()) == 3, "supervisor, keeper and service alone")
         assert project.run("down").returncode == 0
         assert winner.wait() == 0
         project.assert_nothing_is_left()
@@ -59,12 +59,12 @@ def test_a_second_start_says_what_runs_and_what_helps(project: Project) -> None:
 
 
 def test_the_lock_dies_with_its_process(project: Project) -> None:
-    """At once, though services and guardian live on for a moment."""
+    """At once, though services and keeper live on for a moment."""
     project.stack({"one": child("deaf"), "two": child("session")})
     record = project.up_detached()
     os.kill(record.supervisor.pid, signal.SIGKILL)
     up = project.up()
-    assert project.record().supervisor.pid == up.pid
+    assert project.record().keeper.pid == up.pid  # type: ignore[union-attr]
     up.signal(signal.SIGTERM)
     up.wait()
     project.assert_nothing_is_left()

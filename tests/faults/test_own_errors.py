@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from devstack.supervisor.cleanup.guardian_watch import GRACE
+from devstack.supervisor.cleanup.keeping import GRACE
 from tests.stack import Project, child
 
 RUN = """
@@ -19,6 +19,7 @@ from devstack.supervisor.run.first_spawn import start_first
 from devstack.supervisor.run_folder.lock import acquire_lock
 from devstack.supervisor.run_folder.paths import prepare_run_folder
 from devstack.supervisor.run.options import RunOptions
+from devstack.supervisor.cleanup.keeper import fork_supervisor
 from devstack.supervisor.run.early_output import open_output
 from devstack.supervisor.run.supervisor import Supervisor
 from devstack.supervisor.wiring import run_stack
@@ -48,7 +49,7 @@ async def boom_later():
 prepare_run_folder(project)
 lock = acquire_lock(project)
 stack = load_stack(StackOptions(project=project, environ=dict(os.environ))).stack
-first = start_first(stack, color=False)
+first = start_first(stack, fork_supervisor(project), color=False)
 output = open_output(stack, first, None, {})
 supervisor = Supervisor(stack, RunOptions(), Listener(), first, output)
 if broken == "first event":

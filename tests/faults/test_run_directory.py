@@ -144,10 +144,11 @@ def test_a_removed_run_directory_ends_nothing_and_stops_nobody_from_stopping(pro
     """`git clean -fdx` removes what git ignores."""
     project.stack({"one": child("session"), "two": child("calm")})
     up = project.up()
+    record = project.record()
     shutil.rmtree(project.folder / ".devstack")
     second = project.run("up")
     assert second.returncode == 6
-    assert f"whose run directory was removed: supervisor pid {up.pid}" in second.stderr
+    assert f"whose run directory was removed: supervisor pid {record.supervisor.pid}" in second.stderr
     done = project.run("down")
     assert done.returncode == 0, done.stdout + done.stderr
     assert up.wait() == 128 + 15

@@ -16,7 +16,7 @@ import pytest
 
 from devstack.machine import system
 from devstack.machine.system import ProcessId
-from devstack.supervisor.cleanup.guardian_watch import GRACE
+from devstack.supervisor.cleanup.keeping import GRACE
 from devstack.supervisor.run_folder.paths import prepare_run_folder
 from devstack.supervisor.run_folder.record import Record, RecordedService, write_record
 from tests.stack import HARDEST, Project, child, project_in, until
@@ -127,7 +127,7 @@ def stale(project: Project, process: ProcessId, **changes: object) -> Record:
         run="0" * 32,
         started=time.time(),
         supervisor=dead,
-        guardian=dead,
+        keeper=dead,
         services=(RecordedService("one", dead, ()),),
     )
     prepare_run_folder(str(project.folder))

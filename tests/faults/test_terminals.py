@@ -58,15 +58,14 @@ def test_the_stop_closes_stdin_for_one_that_is_deaf_to_signals(project: Project)
     assert "end of stdin" in project.log("web")
 
 
-def test_stdin_closes_when_the_supervisor_is_killed(project: Project) -> None:
+def test_stdin_closes_when_supervisor_and_keeper_are_killed(project: Project) -> None:
     one(project, project.script("echoes.py", ECHOES))
     record = project.up_detached()
-    assert record.guardian is not None
-    os.kill(record.guardian.pid, signal.SIGKILL)
-    until(lambda: project.record().guardian != record.guardian, "another guardian")
-    os.kill(project.record().guardian.pid, signal.SIGSTOP)  # type: ignore[union-attr]
-    os.kill(record.supervisor.pid, signal.SIGKILL)
-    project.until_nothing_is_left_but(project.record().guardian.pid)  # type: ignore[union-attr]
+    assert record.keeper is not None
+    for number in (signal.SIGSTOP, signal.SIGKILL):
+        for pid in (record.supervisor.pid, record.keeper.pid):
+            os.kill(pid, number)
+    project.until_nothing_is_left()
 
 
 def test_null_is_at_its_end(project: Project) -> None:

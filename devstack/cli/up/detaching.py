@@ -26,8 +26,6 @@ from devstack.console.telling import Telling
 from devstack.core.events import Event, ServiceChanged, StackReady, StackStopping
 from devstack.core.terminal_text import columns_of
 from devstack.errors import ControlError, DevstackError, ServiceError
-from devstack.machine.system import ProcessId
-from devstack.supervisor.cleanup.stale import end_guardian
 from devstack.supervisor.control.messages import decode
 
 if TYPE_CHECKING:
@@ -54,7 +52,7 @@ def run_detached(
 ) -> int:
     """Start the daemon with the stack, show its start, and return the exit code once it is up or has failed.
 
-    A failure is returned only when supervisor and guardian are gone, too.
+    A failure is returned only when supervisor and keeper are gone, too: the daemon is the keeper.
     """
     onlooker = onlooker or Onlooker()
     # Until the daemon listens, it inherits that they wait: a Ctrl-C while it is born stops it like any other.
@@ -66,10 +64,9 @@ def run_detached(
     signal.pthread_sigmask(signal.SIG_SETMASK, held_before)
     watch = DetachedWatch(prepared.stack, daemon, onlooker.before_stop)
     is_up = False
-    guardian: ProcessId | None = None
+    has_started = False
     for message in _messages(reports, view):
-        if message["type"] == "guardian":
-            guardian = ProcessId(message["pid"], message["started"])
+        has_started = has_started or message["type"] == "started"
         if message["type"] == "error":
             view.close()
             show_error(DevstackError(message["message"], hint=message["hint"]), no_color=no_color)
@@ -84,8 +81,6 @@ def run_detached(
     view.close()
     if watch.found:
         daemon.wait()
-        if guardian is not None:
-            end_guardian(guardian)
         return 128 + stop.heard if stop.heard else 1
     if is_up and onlooker.is_warned:
         view.warn(watch.other_findings())
@@ -93,16 +88,15 @@ def run_detached(
         # The daemon lives on without us; nobody is to complain that it was not waited for.
         daemon.returncode = 0
         return 0
-    code = _code_of_failure(daemon, guardian)
+    code = _code_of_failure(daemon, has_started=has_started)
     return 128 + stop.heard if stop.heard else code
 
 
-def _code_of_failure(daemon: subprocess.Popen[bytes], guardian: ProcessId | None) -> int:
+def _code_of_failure(daemon: subprocess.Popen[bytes], *, has_started: bool) -> int:
     """Return the exit code of a stack that did not come up, when it is gone. Raises ControlError."""
     code = daemon.wait()
-    if guardian is None:
-        raise ControlError(f"the supervisor ended, exit code {code}, before it had started anything")
-    end_guardian(guardian)
+    if not has_started:
+        raise ControlError(f"the supervisor exited with code {code} before starting any service")
     if code < 0:
         raise ControlError(f"the supervisor was ended by signal {-code} before the stack was ready")
     return code or ServiceError.exit_code  # 0: somebody has stopped it meanwhile

@@ -12,8 +12,10 @@ from devstack.cli.arguments.stack_options import options_from
 from devstack.cli.up.launching import prepare
 from devstack.console.errors import wants_color
 from devstack.errors import UsageError
+from devstack.supervisor.cleanup.keeper import fork_supervisor
 from devstack.supervisor.run.first_spawn import start_first
 from devstack.supervisor.run.options import RunOptions
+from devstack.supervisor.run_folder.lock import sign_lock
 
 
 def run_up(request: UpRequest) -> NoReturn:
@@ -39,7 +41,10 @@ def run_up(request: UpRequest) -> NoReturn:
             said = "in the background: `devstack logs -f` follows it, `devstack down` stops it"
             show(wrapped(said, terminal_width(sys.stdout)) + "\n")
         _leave(code)
-    first = start_first(prepared.stack, color=wants_color(sys.stdout.isatty(), no_color=request.no_color))
+    keeper = fork_supervisor(prepared.stack.project)
+    sign_lock(prepared.stack.project, prepared.lock)
+    color = wants_color(sys.stdout.isatty(), no_color=request.no_color)
+    first = start_first(prepared.stack, keeper, color=color)
     try:
         # Only now: what shows and supervises the stack loads while its services boot, the output first.
         from devstack.cli.up.shown import show_output

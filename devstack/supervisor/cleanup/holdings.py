@@ -1,4 +1,4 @@
-"""What a run holds by number, as the supervisor tells it to the guardian: one message a line.
+"""What a run holds by number, as the supervisor tells it to the keeper: one message a line.
 
 b"+<pid>\\n"     a main process, and with it a process group of that number, has started
 b"-<pid>\\n"     that group is gone

@@ -1,6 +1,6 @@
-"""Ends what a stack left: for the guardian, for `down` after a killed supervisor, for `up`.
+"""Ends what a stack left: for the keeper, for `down` after a killed supervisor, for `up`.
 
-Synchronous and small: the guardian runs it in an interpreter with next to nothing imported. `converge`
+Synchronous and small: the keeper runs it in an interpreter with next to nothing imported. `converge`
 decides in which order.
 """
 

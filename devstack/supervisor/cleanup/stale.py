@@ -10,7 +10,7 @@ from devstack.machine import system
 from devstack.machine.process_tree import Marks, is_alive
 from devstack.machine.system import ProcessId, ProcessRow
 from devstack.supervisor.cleanup.converge import KILL_FOR
-from devstack.supervisor.cleanup.guardian_watch import GRACE
+from devstack.supervisor.cleanup.keeping import GRACE
 from devstack.supervisor.cleanup.leftovers import Ended, end_leftovers
 from devstack.supervisor.run_folder.record import Record
 
@@ -18,7 +18,7 @@ from devstack.supervisor.run_folder.record import Record
 def end_run(
     record: Record, grace: float, on_wait: Callable[[tuple[ProcessRow, ...]], None] | None = None
 ) -> Ended:
-    """End every process of the recorded run, whose supervisor is dead, and await the guardian's end.
+    """End every process of the recorded run, whose supervisor is dead, and await the keeper's end.
 
     `grace` is the seconds between SIGTERM and SIGKILL.
     """
@@ -28,32 +28,32 @@ def end_run(
         for service in record.services
         if service.process is not None and is_alive(service.process)
     }
-    guardian = record.guardian.pid if record.guardian and is_alive(record.guardian) else 0
+    keeper = record.keeper.pid if record.keeper and is_alive(record.keeper) else 0
     marks = Marks(
         cookie=record.run,
         groups=groups,
-        outside=frozenset({os.getpid(), os.getppid(), guardian}),
+        outside=frozenset({os.getpid(), os.getppid(), keeper}),
         # Of this boot, as the record is. A number could have been given out again since the supervisor's end,
         # after four thousand million others: that is beyond all likelihood.
         pipes=frozenset(record.pipes),
         since=record.supervisor.started,
     )
     outcome = end_leftovers(marks, grace, on_wait)
-    end_guardian(record.guardian)
+    await_keeper(record.keeper)
     return outcome
 
 
-def end_guardian(guardian: ProcessId | None) -> None:
-    """Return when the guardian of a supervisor that is gone is gone too; its work has a grace of its own.
+def await_keeper(keeper: ProcessId | None) -> None:
+    """Return when the keeper of a supervisor that is gone is gone too; its work has a grace of its own.
 
     One that somebody has stopped goes on; one that does not come to an end is killed.
     """
-    if guardian is None:
+    if keeper is None:
         return
-    system.resume(guardian)
-    if not wait_until_gone(guardian):
-        system.send_signal(guardian, system.KILL_SIGNAL)
-        wait_until_gone(guardian)
+    system.resume(keeper)
+    if not wait_until_gone(keeper):
+        system.send_signal(keeper, system.KILL_SIGNAL)
+        wait_until_gone(keeper)
 
 
 def wait_for_supervisor(record: Record, seconds: float) -> bool:
@@ -64,7 +64,7 @@ def wait_for_supervisor(record: Record, seconds: float) -> bool:
 def wait_until_gone(process: ProcessId, seconds: float = GRACE + KILL_FOR + 1.0) -> bool:
     """Wait until `process` is gone, so many seconds at most; say whether it is.
 
-    By default as long as a guardian's work may take.
+    By default as long as a keeper's work may take.
     """
     deadline = time.monotonic() + seconds
     pause = 0.002

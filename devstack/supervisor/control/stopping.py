@@ -13,7 +13,7 @@ from devstack.core.service import ENDED_STATES, Stopped
 from devstack.errors import AlreadyRunningError, ControlError, RunDirectoryError
 from devstack.machine import system
 from devstack.machine.system import ProcessRow
-from devstack.supervisor.cleanup.stale import end_guardian, end_run, wait_for_supervisor, wait_until_gone
+from devstack.supervisor.cleanup.stale import await_keeper, end_run, wait_for_supervisor, wait_until_gone
 from devstack.supervisor.control.client import ANSWER_WITHIN, ControlClient, result_of
 from devstack.supervisor.control.messages import decode
 from devstack.supervisor.run_folder.lock import acquire_lock, lost_supervisor
@@ -43,7 +43,7 @@ Say = Callable[[str], None]
 def stop_project(project: str, grace: float | None, say: Say) -> StopOutcome | None:
     """Stop what runs in `project`, or end what a dead supervisor left there; None if there is neither.
 
-    Returns when supervisor and guardian are gone. `grace` replaces every service's own, in seconds. `say`
+    Returns when supervisor and keeper are gone. `grace` replaces every service's own, in seconds. `say`
     gets a line for each thing that happens. Raises AlreadyRunningError when somebody is starting a stack and
     does not come to an end with it.
     """
@@ -87,7 +87,7 @@ def _lock(project: str) -> int | None:
 
 
 def stop_run(record: Record, grace: float | None, say: Say) -> StopOutcome:
-    """Have the living supervisor stop its stack; return when it and the guardian are gone.
+    """Have the living supervisor stop its stack; return when it and the keeper are gone.
 
     One that waits behind Ctrl-Z goes on, for the services are to end in their own way.
     """
@@ -110,7 +110,7 @@ def stop_run(record: Record, grace: float | None, say: Say) -> StopOutcome:
         return _after_supervisor(record, grace, say, GOODBYE)
     if not wait_for_supervisor(record, GOODBYE):
         return _after_supervisor(record, grace, say, 0.0)
-    end_guardian(record.guardian)
+    await_keeper(record.keeper)
     return outcome
 
 

@@ -158,7 +158,9 @@ def spawn_command(command: str, folder: str, environment: Mapping[str, str]) -> 
 
 
 _DEFAULT_SIGNALS = tuple(
-    number for name in ("SIGPIPE", "SIGXFSZ", "SIGINT", "SIGTERM") if (number := getattr(signal, name, None))
+    number
+    for name in ("SIGPIPE", "SIGXFSZ", "SIGINT", "SIGTERM", "SIGTTOU")
+    if (number := getattr(signal, name, None))
 )
 
 

@@ -65,7 +65,7 @@ def open_output(stack: Stack, first: FirstSpawn, screen: int | None, prefixes: M
         output.open_logs(tuple(service.name for service in stack.services))
     except OSError as error:
         raise cannot_use(run_folder(stack.project), error) from error
-    output.on_end = first.guard.output_ended
+    output.on_end = first.keeper.output_ended
     first.early = EarlyOutput(
         {
             service.name: output.add(service.name, spawned.output, keeps=_has_log_probe(service.probes))

@@ -1,7 +1,7 @@
 """Starts the services that wait for none, before the supervisor itself is imported.
 
 They boot while lifecycle, output and event loop load: a third of the time until the last of four services
-runs. The guardian comes first, so that nothing runs unguarded; the supervisor takes over what runs.
+runs. The keeper is there already, so that nothing runs unguarded; the supervisor takes over what runs.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from devstack.core.service import Service
 from devstack.core.stack import COOKIE, Stack
 from devstack.errors import DevstackError
 from devstack.machine import system
-from devstack.supervisor.cleanup.guard import Guard
+from devstack.supervisor.cleanup.keeper import Keeper
 from devstack.supervisor.process.children import Children
 from devstack.supervisor.process.spawn import Spawned, SpawnError, spawn
 from devstack.supervisor.run.options import MOST_CLIENTS
@@ -52,9 +52,8 @@ class FirstSpawn:
     """
 
     project: str
-    cookie: str
     children: Children
-    guard: Guard
+    keeper: Keeper
     environments: dict[str, dict[str, str]]
     spawned: dict[str, Spawned]
     adopts_orphans: bool
@@ -62,13 +61,12 @@ class FirstSpawn:
 
     def abandon(self) -> None:
         """End what was started, for the supervisor cannot go on; return when nothing is left."""
-        from devstack.supervisor.cleanup.guardian_watch import GRACE
+        from devstack.supervisor.cleanup.keeping import GRACE
         from devstack.supervisor.cleanup.leftovers import end_leftovers
 
         if self.early is not None:
             self.early.stop()
         end_leftovers(self.marks, GRACE)
-        self.guard.dismiss()
         with contextlib.suppress(OSError):  # a record that stays is stale, and nobody will believe it
             remove_record(self.project)
 
@@ -77,41 +75,39 @@ class FirstSpawn:
         """Return the marks of every process of the run, orphans that became ours included."""
         from devstack.machine.process_tree import Marks
 
-        outside = frozenset({os.getpid(), self.guard.guardian.id.pid})
+        outside = frozenset({os.getpid(), self.keeper.id.pid})
         me = system.identify(os.getpid())
         if me is not None and self.adopts_orphans:
-            return Marks(cookie=self.cookie, parents=(me,), outside=outside)
-        pipes, since = frozenset(self.guard.holdings.pipes), me.started if me else 0.0
-        return Marks(cookie=self.cookie, outside=outside, pipes=pipes, since=since)
+            return Marks(cookie=self.keeper.cookie, parents=(me,), outside=outside)
+        pipes, since = frozenset(self.keeper.holdings.pipes), me.started if me else 0.0
+        return Marks(cookie=self.keeper.cookie, outside=outside, pipes=pipes, since=since)
 
 
-def start_first(stack: Stack, *, color: bool) -> FirstSpawn:
-    """Start the guardian, then every service of `stack` that waits for none.
+def start_first(stack: Stack, keeper: Keeper, *, color: bool) -> FirstSpawn:
+    """Start every service of `stack` that waits for none.
 
-    `color` says that the services may colour what they print. The caller holds the project's lock. A service
-    that could not be started is left to the supervisor, which tries again and says why not. Raises
-    RunDirectoryError, or DevstackError where too few files may be open; then nothing has been started.
+    `keeper` is this process's parent. `color` says that the services may colour what they print. The caller
+    holds the project's lock. A service that could not be started is left to the supervisor, which tries again
+    and says why not. Raises RunDirectoryError, or DevstackError where too few files may be open; then nothing
+    has been started.
     """
     hold_signals()
     _make_room(len(stack.services))
-    # Somebody else's background jobs, left to us by an exec(2): their orphans must not count as ours.
-    adopts_orphans = not system.has_children()
     system.keep_descriptors_from_children()
     try:
         remove_record(stack.project)
     except OSError as error:
         raise cannot_use(run_folder(stack.project), error) from error
-    cookie = os.urandom(16).hex()
     children = Children()
-    guard = Guard(stack.project, cookie, children)
-    if adopts_orphans:  # before the first spawn: who is orphaned earlier goes to init
-        system.become_subreaper()
+    # Before the first spawn: who is orphaned earlier goes to the keeper.
+    adopts_orphans = system.become_subreaper()
+    cookie = keeper.cookie
     environments = {service.name: environment_of(stack, service, cookie, color) for service in stack.services}
     spawned = _spawn_all(stack, environments)
     for process in spawned.values():
-        guard.started(process.id.pid, process.output)
-    guard.flush()
-    return FirstSpawn(stack.project, cookie, children, guard, environments, spawned, adopts_orphans)
+        keeper.started(process.id.pid, process.output)
+    keeper.flush()
+    return FirstSpawn(stack.project, children, keeper, environments, spawned, adopts_orphans)
 
 
 def _make_room(services: int) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from devstack.core.stack import Stack
 from devstack.errors import RunDirectoryError
 from devstack.machine.system import ProcessId
-from devstack.supervisor.cleanup.guard import Guard
+from devstack.supervisor.cleanup.keeper import Keeper
 from devstack.supervisor.run_folder.record import Record, RecordedService, file_times, write_record
 
 if TYPE_CHECKING:
@@ -27,10 +27,9 @@ class Recorder:
     """
 
     def __init__(
-        self, stack: Stack, cookie: str, supervisor: ProcessId, failed: Callable[[RunDirectoryError], None]
+        self, stack: Stack, keeper: Keeper, supervisor: ProcessId, failed: Callable[[RunDirectoryError], None]
     ) -> None:
         self._stack = stack
-        self._cookie = cookie
         self._supervisor = supervisor
         self._failed = failed
         self._started = time.time()
@@ -39,7 +38,7 @@ class Recorder:
         self.detached = False
         self.control: tuple[int | None, str] = (None, "")
         self.runners: Mapping[str, ServiceRun] = {}
-        self.guard: Guard | None = None
+        self._keeper = keeper
 
     def record(self) -> Record:
         """Return what runs now."""
@@ -51,12 +50,12 @@ class Recorder:
         return Record(
             project=self._stack.project,
             mode=self._stack.mode,
-            run=self._cookie,
+            run=self._keeper.cookie,
             started=self._started,
             supervisor=self._supervisor,
-            guardian=self.guard.guardian.id if self.guard else None,
+            keeper=self._keeper.id,
             services=services,
-            pipes=tuple(self.guard.holdings.pipes) if self.guard else (),
+            pipes=tuple(self._keeper.holdings.pipes),
             port=port,
             token=token,
             detached=self.detached,

@@ -16,7 +16,7 @@ from devstack.core.service import ExitStatus, ProbeKind, Service, ServiceState, 
 from devstack.core.service_events import Action, Event
 from devstack.machine import system
 from devstack.machine.system import ProcessId
-from devstack.supervisor.cleanup.guard import Guard
+from devstack.supervisor.cleanup.keeper import Keeper
 from devstack.supervisor.output.output import Output
 from devstack.supervisor.output.service_pipe import ServicePipe
 from devstack.supervisor.process.children import Children
@@ -38,7 +38,7 @@ class World:
     """
 
     children: Children
-    guard: Guard
+    keeper: Keeper
     output: Output
     post: Callable[[str, Event], None]
     first: dict[str, Spawned]
@@ -118,7 +118,7 @@ class Runner:
     def cleared(self) -> None:
         """Nothing of the process lives any more."""
         if self._group:
-            self._world.guard.cleared(self._group)
+            self._world.keeper.cleared(self._group)
         self._group = 0
         self._world.post(self.service.name, service_events.Cleared(self._ending))
 
@@ -148,7 +148,7 @@ class Runner:
     def _spawn_now(self) -> Spawned:
         window = self._world.output.window(self.service.name)
         spawned = spawn(self.service, self._environment, self.handover, window)
-        self._world.guard.started(spawned.id.pid, spawned.output)
+        self._world.keeper.started(spawned.id.pid, spawned.output)
         return spawned
 
     def _watch_output(self) -> Callable[[bytes], None] | None:

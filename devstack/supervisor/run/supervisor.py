@@ -72,13 +72,15 @@ class Supervisor:
         self._is_busy = False
         self.waiters = Waiters()
         self._first = first
-        self.cookie = first.cookie
+        self.cookie = first.keeper.cookie
         self._started = time.monotonic()
         self._me = system.identify(os.getpid()) or ProcessId(os.getpid(), 0.0)
         self.exit_code = 0
         self._is_urgent = False
         self.ended: asyncio.Event | None = None
-        self.recorder = Recorder(stack, self.cookie, self._me, lambda error: self.tell(Notice(error.message)))
+        self.recorder = Recorder(
+            stack, first.keeper, self._me, lambda error: self.tell(Notice(error.message))
+        )
         self.recorder.detached = options.detached
         self._sockets: Mapping[str, socket.socket] = {}
         self.faults = Faults(self._end_at_once)
@@ -93,11 +95,11 @@ class Supervisor:
         Raises RunDirectoryError, ServiceError; then nothing is left running.
         """
         first = self._first
-        self._guard = first.guard
+        self._keeper = first.keeper
         first.children.on_orphan = self._look_soon
         self._world = World(
             first.children,
-            first.guard,
+            first.keeper,
             self.output,
             self._post_service_event,
             first.spawned,
@@ -117,18 +119,13 @@ class Supervisor:
         self.runners = {
             name: Runner(service, environments[name], self._world) for name, service in self._services.items()
         }
-        self.recorder.runners, self.recorder.guard = self.runners, self._guard
-        self._guard.on_restart = self._guardian_restarted
+        self.recorder.runners = self.runners
         if any(service.socket for service in self._services.values()):
             from devstack.supervisor.process.handover import open_handovers
 
             self._sockets = open_handovers(self._services, environments)
             for name, listening in self._sockets.items():
                 self.runners[name].handover = listening.fileno()
-
-    def _guardian_restarted(self) -> None:
-        self._write_record_soon()
-        self.tell(Notice("the guardian was ended by somebody; started another"))
 
     def _write_record_soon(self) -> None:
         if self._world.loop is not None:
@@ -192,7 +189,7 @@ class Supervisor:
                 self._advance(self._inbox.popleft())
         finally:
             self._is_busy = False
-            self._guard.flush()
+            self._keeper.flush()
         if self._world.loop is not None and self.faults.first is None:
             self._consider()
 
@@ -337,7 +334,6 @@ class Supervisor:
         if left:
             self.exit_code = self.exit_code or 1
         self.recorder.stop()
-        self._guard.dismiss()
         self.tell(StackStopped(self.exit_code, left))
         self.waiters.wake()
 
@@ -350,7 +346,16 @@ class Supervisor:
 
     def outside(self) -> frozenset[int]:
         """Return the pids that are never touched by a clean-up."""
-        return frozenset({self._me.pid, self._guard.guardian.id.pid})
+        return frozenset({self._me.pid, self._keeper.id.pid})
+
+    @property
+    def keeper_life(self) -> int:
+        """The descriptor that is at its end when the keeper is gone."""
+        return self._keeper.life
+
+    def keeper_gone(self) -> None:
+        """Stop the stack: with the keeper gone, another kill would leave everything behind."""
+        self.shut_down(Cause.KEEPER, exit_code=1)
 
     def cleared(self, name: str) -> None:
         """Take note that nothing of the service `name` lives."""

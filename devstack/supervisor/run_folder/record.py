@@ -17,7 +17,7 @@ from devstack.machine.process_tree import is_alive
 from devstack.machine.system import ProcessId
 from devstack.supervisor.run_folder.paths import cannot_use, record_path, run_folder, write_whole
 
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Record:
     run: str
     started: float
     supervisor: ProcessId
-    guardian: ProcessId | None
+    keeper: ProcessId | None
     services: tuple[RecordedService, ...]
     pipes: tuple[int, ...] = ()
     port: int | None = None  # control over loopback TCP, where there are no Unix sockets
@@ -104,11 +104,11 @@ def _parse(content: dict[str, Any]) -> Record | None:
         RecordedService(service["name"], _parse_process(service["process"]), tuple(service["ports"]))
         for service in content.pop("services")
     )
-    supervisor, guardian = _parse_process(content.pop("supervisor")), _parse_process(content.pop("guardian"))
+    supervisor, keeper = _parse_process(content.pop("supervisor")), _parse_process(content.pop("keeper"))
     if supervisor is None:
         return None
     pipes = tuple(map(int, content.pop("pipes", ())))
-    return Record(services=services, supervisor=supervisor, guardian=guardian, pipes=pipes, **content)
+    return Record(services=services, supervisor=supervisor, keeper=keeper, pipes=pipes, **content)
 
 
 def _parse_process(content: dict[str, Any] | None) -> ProcessId | None:

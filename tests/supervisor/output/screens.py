@@ -107,9 +107,14 @@ class Up:
         self.process.send_signal(number)
         return self.wait(deadline)
 
+    @property
+    def supervisor(self) -> psutil.Process:
+        """The supervisor: the child of the process that was started, which is its keeper."""
+        return psutil.Process(self.process.pid).children()[0]
+
     def rss(self) -> int:
         """Return the supervisor's resident memory, in bytes."""
-        return int(psutil.Process(self.process.pid).memory_info().rss)
+        return int(self.supervisor.memory_info().rss)
 
     def lines_of(self, name: str) -> list[bytes]:
         """Return the lines shown behind the plain prefix of service `name`, without it."""

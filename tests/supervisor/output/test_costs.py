@@ -147,7 +147,7 @@ def test_a_flood_is_neither_a_system_call_a_line_nor_a_page_fault_a_page(
     go = tmp_path / "go"
     running = up({"a": f"{writer('flood', 'A', 1_000_000, go).removeprefix('exec ')}; exec sleep 600"})
     running.until("ready in")
-    pid = running.process.pid
+    pid = running.supervisor.pid
     before, faults_before = counters(pid), faults(pid)
     go.touch()
     until(lambda: len(logged(project, "a")) >= 100 * MEGABYTE, "100 MB in the log", 60)
@@ -160,8 +160,8 @@ def test_nobody_wakes_up_while_nothing_happens(project: Project, up: Start) -> N
     running = up({"a": "echo up; exec sleep 600"}, settings='[services.a]\nready = { log = "up" }\n')
     running.until("ready in")
     pids = [project.record().supervisor.pid]
-    if guardian := project.record().guardian:
-        pids.append(guardian.pid)
+    if keeper := project.record().keeper:
+        pids.append(keeper.pid)
 
     def _wakeups() -> list[int]:
         rows = [Path(f"/proc/{pid}/status").read_text().split() for pid in pids]

@@ -171,7 +171,7 @@ def test_once_more_ends_it_at_once_when_only_the_slow_screen_is_left(
     running.process.send_signal(signal.SIGINT)
     record = project.folder / ".devstack" / "record.json"
     until(lambda: running.takes_a_byte() and not record.exists(), "the end of the stack")
-    pid = running.process.pid
+    pid = running.supervisor.pid
     until(lambda: running.takes_a_byte() and is_default(pid, signal.SIGINT), "SIGINT to be nobody's")
     running.process.send_signal(signal.SIGINT)
     assert running.process.wait(DEADLINE) == -signal.SIGINT

@@ -12,6 +12,7 @@ SCRIPT = """
 import os, sys, time
 from importlib import import_module
 from devstack.config.stack import StackOptions, load_stack
+from devstack.supervisor.cleanup.keeper import fork_supervisor
 from devstack.supervisor.run.early_output import open_output
 from devstack.supervisor.run.first_spawn import start_first
 from devstack.supervisor.run_folder.lock import acquire_lock
@@ -21,7 +22,7 @@ project = os.getcwd()
 prepare_run_folder(project)
 lock = acquire_lock(project)
 stack = load_stack(StackOptions(project=project, environ=dict(os.environ))).stack
-first = start_first(stack, color=False)
+first = start_first(stack, fork_supervisor(project), color=False)
 ours, theirs = os.pipe()
 output = open_output(stack, first, theirs, {"web": b"web | "})
 os.set_blocking(ours, False)

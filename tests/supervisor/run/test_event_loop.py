@@ -25,7 +25,11 @@ sys.exit(3)
 @pytest.mark.parametrize("way", ["detached", "foreground"])
 def test_a_supervisor_has_no_tls_in_its_memory(project: Project, way: str) -> None:
     project.stack({"one": child("calm")})
-    pid = project.up_detached().supervisor.pid if way == "detached" else project.up().pid
+    if way == "detached":
+        project.up_detached()
+    else:
+        project.up()
+    pid = project.record().supervisor.pid
     loaded = Path(f"/proc/{pid}/maps").read_text()
     assert "_asyncio" in loaded  # or the libraries have other names here, and this proves nothing
     assert "_ssl" not in loaded
