@@ -1,6 +1,6 @@
 # `make up` and `make test` each do all of their own set-up.
 
-.PHONY: up test check format coverage bench pictures constraints clean help
+.PHONY: up test check format coverage bench try-starters pictures constraints clean help
 
 help:
 	@echo "make up           start the built-in stack (Ctrl-C stops it)"
@@ -9,6 +9,7 @@ help:
 	@echo "make format       put the code into its standard form"
 	@echo "make coverage     the tests of the core, with branch coverage"
 	@echo "make bench        measure devstack beside its peers: benchmarks/RESULTS.md"
+	@echo "make try-starters run init --try on projects made by their starters: docs/starters.md"
 	@echo "make pictures     make the pictures of the README anew, from real runs"
 	@echo "make constraints  pin what .venv has now: constraints.txt"
 	@echo "make clean        remove .venv and what the tools have cached"
@@ -42,6 +43,10 @@ format:
 bench:
 	@scripts/set-up dev
 	.venv/bin/python -m benchmarks $(ARGS)
+
+try-starters:
+	@scripts/set-up dev
+	.venv/bin/python scripts/try_starters.py $(ARGS)
 
 pictures:
 	@scripts/set-up services

@@ -69,7 +69,8 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "service_commands": {"arguments"},
         "up": {"arguments", "running_facts", "streams"},
         "smoke": {"running_facts", "up"},
-        "commands": {"arguments", "doctor", "running_facts", "service_commands", "smoke", "up"},
+        "init": {"up"},
+        "commands": {"arguments", "doctor", "init", "running_facts", "service_commands", "smoke", "up"},
         "main": {"arguments", "streams", "up"},
     },
 }

@@ -76,6 +76,11 @@ def read_env_file(path: str, name: str) -> EnvFile | None:
     text = read_text(path, name)
     if text is None:
         return None
+    return parse_env_file(text, path, name)
+
+
+def parse_env_file(text: str, path: str, name: str) -> EnvFile:
+    """Return the `.env` file whose text is `text`. ConfigError names the line that is wrong."""
     return EnvFile(path, name, tuple(_entries(text, name)))
 
 

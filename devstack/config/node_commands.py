@@ -37,7 +37,7 @@ def several_commands(text: str) -> list[tuple[str, str]] | None:
 
     The name is empty where none is given. Understood are concurrently and npm-run-all.
     """
-    words = _words(text)
+    words = words_of(text)
     while words and (words[0] in ("npx", "cross-env") or "=" in words[0]):
         words = words[1:]
     if not words or words[0] not in SEVERAL_AT_ONCE:
@@ -62,7 +62,7 @@ def called_script(text: str) -> Called | None:
     """Return the script that `text` does nothing but call; None where it runs a program itself."""
     if text.startswith("npm:"):
         return Called(text.removeprefix("npm:").partition(" ")[0])
-    words = _words(text)
+    words = words_of(text)
     if not words or words[0] not in RUNNERS:
         return None
     plain, folder, is_workspace = _without_folder(words[1:])
@@ -94,7 +94,8 @@ def _without_folder(words: list[str]) -> tuple[list[str], str, bool]:
     return plain, folder, is_workspace
 
 
-def _words(text: str) -> list[str]:
+def words_of(text: str) -> list[str]:
+    """Return the words of a command line."""
     try:
         return shlex.split(text)
     except ValueError:  # written for another shell

@@ -31,8 +31,13 @@ def read_procfile(path: str, name: str = "") -> tuple[ProcfileLine, ...]:
         raise ConfigError("there is no such file", source=name, hint=EXAMPLE)
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise ConfigError("is UTF-16", source=name, line=1, hint="save the file as UTF-8")
+    return parse_procfile(data.decode("utf-8", "surrogateescape"), name)
+
+
+def parse_procfile(text: str, name: str) -> tuple[ProcfileLine, ...]:
+    """Return the services of a Procfile's text; messages call it `name`. ConfigError as `read_procfile`."""
     found: dict[str, ProcfileLine] = {}
-    for service in _services(whole_lines(data.decode("utf-8", "surrogateescape")).split("\n"), name):
+    for service in _services(whole_lines(text).split("\n"), name):
         first = found.setdefault(service.name, service)
         if first is not service:
             raise ConfigError(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from devstack.core.ports import SEED_TABLE
 
+TABLE_NAMES = frozenset(row.name for row in SEED_TABLE)
 HEADER = "# Proposed by `devstack init`; docs/configuration.md explains every line.\n"
 
 
@@ -37,20 +39,26 @@ class ProposedPort:
 
 @dataclass(frozen=True, slots=True)
 class ProposedService:
-    """A Procfile line, and what it came from. `ports` None: what the port table or PORT gives is right."""
+    """A Procfile line, and what it came from.
+
+    `ports` None: what the port table or `$PORT` in the command gives is right; empty: nothing is known.
+    """
 
     name: str
     command: str
     source: str
     ports: tuple[ProposedPort, ...] | None = None
     cwd: str = ""  # inside the project; empty: the project's folder
+    is_image: bool = False  # a container of a compose file, and no program of the project
 
     def toml(self) -> str:
         """Return the service's table of devstack.toml; empty where there is nothing to say."""
         lines = [f"cwd = {json.dumps(self.cwd)}"] if self.cwd else []
-        if self.ports is not None:
+        if self.ports:
             claims = "".join(f"  {port.toml()},\n" for port in self.ports)
-            lines.append(f"ports = [\n{claims}]" if claims else "ports = []")
+            lines.append(f"ports = [\n{claims}]")
+        elif self.ports == () and self.name in TABLE_NAMES:
+            lines.append("ports = []")  # else it would have the table's
         return "\n".join((f"[services.{self.name}]", *lines)) + "\n" if lines else ""
 
 
@@ -76,8 +84,16 @@ class ProposedFile:
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
+    """The services of both modes, and the files that say them."""
+
     files: tuple[ProposedFile, ...]
-    notes: tuple[str, ...] = field(default_factory=tuple)
+    notes: tuple[str, ...] = ()
+    dev: tuple[ProposedService, ...] = ()
+    prod: tuple[ProposedService, ...] = ()
+
+    def text(self, name: str) -> str | None:
+        """Return the text of the proposed file `name`, None where none is proposed."""
+        return next((file.text for file in self.files if file.name == name), None)
 
 
 def unique_names(services: Iterable[ProposedService]) -> tuple[ProposedService, ...]:
@@ -105,30 +121,41 @@ def toml_text(services: Iterable[ProposedService]) -> str:
 def default_variables(services: Iterable[ProposedService]) -> dict[str, str]:
     """Return variable → default for every port that the proposed services of one mode are handed.
 
-    PORT is left out where several share it: set in `.env`, it would be one number for all of them.
+    PORT is left out where a service beside its reader has no claim: from `.env` it would reach that one too.
     """
-    several = [_variables_of(service) for service in services]
-    variables = {name: value for own in several for name, value in own.items()}
-    if sum("PORT" in own for own in several) > 1:
-        variables.pop("PORT")
+    several = [(service, variables_of(service)) for service in services]
+    variables = {name: value for _, own in several for name, value in own.items()}
+    if sum("PORT" in own for _, own in several) > 1 or any(service.ports == () for service, _ in several):
+        variables.pop("PORT", None)
     return variables
 
 
-def _variables_of(service: ProposedService) -> dict[str, str]:
+def variables_of(service: ProposedService) -> dict[str, str]:
+    """Return variable → default for the ports that one service is handed."""
     if service.ports is not None:
         return {port.env: str(port.default) for port in service.ports if port.env}
-    rows = [row for row in SEED_TABLE if row.name == service.name]
-    if service.name == "frontend":
-        rows += [row for row in SEED_TABLE if row.name == "hmr"]
+    rows = table_ports(service.name)
     if not rows and "$PORT" in service.command:
         return {"PORT": "5000"}
-    return {row.variable: str(row.default) for row in rows}
+    return {port.env: str(port.default) for port in rows}
 
 
-def env_example_text(variables: dict[str, str], known: Iterable[tuple[str, str]]) -> str:
-    """Return a .env.example: the ports with their defaults, then `known` (name, value to show)."""
-    lines = [f"{name}={value}" for name, value in variables.items()]
-    lines += [f"{name}={value}" for name, value in known if name not in variables]
-    return "# Copy to .env and change what differs on your machine.\n" + "".join(
-        f"{line}\n" for line in lines
+def table_ports(name: str) -> tuple[ProposedPort, ...]:
+    """Return what the port table gives a service of that name; `frontend` has the row of `hmr` too."""
+    names = (name, "hmr") if name == "frontend" else (name,)
+    return tuple(
+        ProposedPort(row.default, row.variable, row.protocol.value, row.path or "", row.subprotocol or "")
+        for row in SEED_TABLE
+        if row.name in names
     )
+
+
+def env_example_text(
+    existing: str | None, variables: dict[str, str], known: Iterable[tuple[str, str]]
+) -> str:
+    """Return a .env.example: what is `existing`, ports with their defaults, `known` (name, value to show)."""
+    text = "# Copy to .env and change what differs on your machine.\n" if existing is None else existing
+    named = set(re.findall(r"^\s*(?:export\s+)?(\w+)\s*=", text, re.MULTILINE))
+    pairs = [*variables.items(), *((name, value) for name, value in known if name not in variables)]
+    lines = [f"{name}={value}\n" for name, value in pairs if name not in named]
+    return (text if text.endswith("\n") or not text else f"{text}\n") + "".join(lines)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 
 from devstack.config.compose_file import read_compose_file
 from devstack.config.environment import read_env_file
+from devstack.config.files import read_text
 from devstack.config.procfile import read_procfile
 from devstack.config.proposal import (
     Findings,
@@ -24,6 +26,7 @@ from devstack.config.proposal import (
 from devstack.config.propose_node import propose_from_node
 from devstack.config.propose_python import propose_from_python
 from devstack.config.secrets import is_secret
+from devstack.config.settle_ports import settle
 from devstack.errors import ConfigError
 
 RELEASE = frozenset({"release", "postdeploy"})
@@ -31,12 +34,14 @@ RELEASE = frozenset({"release", "postdeploy"})
 _RUNS_PYTHON = re.compile(r"(^|[\s/])(python3?|uvicorn|gunicorn|flask|fastapi|poetry|uv|pipenv)\s")
 
 
-def propose(project: str) -> Proposal:
+def propose(project: str, environment: Mapping[str, str] | None = None) -> Proposal:
     """Return the files to propose for the project in this folder.
 
-    Read are package.json, vite.config, pyproject.toml, requirements.txt, Procfile, a docker-compose file and
-    `.env`. ConfigError where one of them is wrong, or where nothing is there to run.
+    Read are package.json, the sources of servers, vite.config, pyproject.toml, requirements.txt, Procfile, a
+    docker-compose file and `.env`. `environment` is what `.env` sets. ConfigError where one of them is
+    wrong, or where nothing is there to run.
     """
+    environment = environment or {}
     found = propose_from_node(project)
     if not any(_RUNS_PYTHON.search(one.command) for one in found.dev):  # a script starts it already
         found += propose_from_python(project)
@@ -47,8 +52,23 @@ def propose(project: str) -> Proposal:
             "pyproject.toml, requirements.txt, Procfile, docker-compose.yml",
             hint="write a Procfile.dev with a line such as `web: npm run dev`",
         )
-    dev = unique_names(found.dev)
-    prod = unique_names(_with_names_of_their_own(found.prod, dev))
+    dev, dev_notes = settle(found.dev, environment)
+    prod, prod_notes = settle(_with_the_ports_of(dev, found.prod), environment)
+    return _proposal(project, dev, prod, (*found.notes, *dev_notes, *prod_notes))
+
+
+def proposal_with_dev(
+    project: str, before: Proposal, dev: tuple[ProposedService, ...], notes: tuple[str, ...]
+) -> Proposal:
+    """Return the proposal with other services of dev."""
+    return _proposal(project, dev, before.prod, notes)
+
+
+def _proposal(
+    project: str, dev: tuple[ProposedService, ...], prod: tuple[ProposedService, ...], notes: tuple[str, ...]
+) -> Proposal:
+    """Return the proposal that says these services."""
+    prod = _with_names_of_their_own(prod, dev)
     variables = default_variables(prod) | default_variables(dev)
     files = [
         ProposedFile("Procfile.dev", procfile_text(dev)) if dev else None,
@@ -56,7 +76,24 @@ def propose(project: str) -> Proposal:
         _env_example(project, variables),
         ProposedFile("devstack.toml", text) if (text := toml_text((*dev, *prod))) else None,
     ]
-    return Proposal(tuple(file for file in files if file is not None), tuple(dict.fromkeys(found.notes)))
+    return Proposal(tuple(file for file in files if file is not None), tuple(dict.fromkeys(notes)), dev, prod)
+
+
+def _with_the_ports_of(
+    dev: tuple[ProposedService, ...], prod: tuple[ProposedService, ...]
+) -> tuple[ProposedService, ...]:
+    """Return the services of prod; one that takes any `$PORT` has the claim of dev's service of that name."""
+    claims = {one.name: one for one in dev}
+    return tuple(
+        replace(one, ports=claims[one.name].ports)
+        if one.ports is None
+        and one.name in claims
+        and claims[one.name].cwd == one.cwd
+        and [port.env for port in claims[one.name].ports or ()] == ["PORT"]
+        and "$PORT" in one.command
+        else one
+        for one in prod
+    )
 
 
 def _with_names_of_their_own(
@@ -64,7 +101,7 @@ def _with_names_of_their_own(
 ) -> tuple[ProposedService, ...]:
     """Return the services of prod; one that needs another table of devstack.toml than dev's is renamed."""
     tables = {one.name: one.toml() for one in dev}
-    return tuple(
+    return unique_names(
         replace(one, name=f"{one.name}-prod") if tables.get(one.name, one.toml()) != one.toml() else one
         for one in prod
     )
@@ -98,6 +135,7 @@ def _from_compose(project: str) -> Findings:
             f"docker compose up --no-log-prefix --no-deps {service.name}",
             f"{name}: {service.name}, {service.image}",
             tuple(ProposedPort(port, "", "tcp") for port in service.ports),
+            is_image=True,
         )
         for service in services
         if service.image and not service.is_built
@@ -112,9 +150,10 @@ def _env_example(project: str, variables: dict[str, str]) -> ProposedFile | None
     file = read_env_file(os.path.join(project, ".env"), ".env")
     entries = [(entry.name, entry.value or "") for entry in file.entries] if file else []
     known = [(name, _shown(name, value)) for name, value in entries]
+    existing = read_text(os.path.join(project, ".env.example"), ".env.example")
     if not variables and not known:
         return None
-    return ProposedFile(".env.example", env_example_text(variables, known))
+    return ProposedFile(".env.example", env_example_text(existing, variables, known))
 
 
 def _shown(name: str, value: str) -> str:

@@ -1,4 +1,4 @@
-"""Services out of a package.json and a vite.config."""
+"""Proposes services from the scripts of a package.json."""
 
 from __future__ import annotations
 
@@ -7,22 +7,19 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from devstack.config.files import names_in, read_text
+from devstack.config.environment import read_env_file
+from devstack.config.files import names_in, shown_path
 from devstack.config.node_commands import called_script, changed_folder, several_commands
+from devstack.config.node_sources import SOURCES, listens_on
+from devstack.config.node_tools import command_of, tools_folder, with_arguments
 from devstack.config.package_json import PackageJson, read_package_json
 from devstack.config.proposal import Findings, ProposedPort, ProposedService
-from devstack.core.vite_config import NAMES, ViteConfig, config_option, parse_vite_config, root_argument
+from devstack.config.propose_vite import RUNS_VITE, vite_service
+from devstack.core.ports import is_port
 
-VITES_OWN_PORT = 5173
+OWN_PORT = 5000
+"""For a server that reads its port from a variable, and has no number of its own."""
 DEEPEST = 6
-LOCKFILES = (("pnpm-lock.yaml", "pnpm"), ("yarn.lock", "yarn"), ("bun.lock", "bun"), ("bun.lockb", "bun"))
-LOCAL_TOOLS = frozenset(
-    (
-        *("vite", "next", "astro", "nuxt", "remix", "react-router", "react-scripts", "ng", "svelte-kit"),
-        *("vue-cli-service", "webpack", "parcel", "rollup", "esbuild", "tsc", "electron", "wrangler"),
-        *("tsx", "ts-node", "ts-node-dev", "nodemon", "nest", "json-server"),
-    )
-)
 DEV_SCRIPTS = ("dev", "start:dev", "develop", "serve")
 SERVER_SCRIPTS = ("server", "api", "backend", "trading", "ws", "worker")
 NAMED_BY_TABLE = (
@@ -30,18 +27,21 @@ NAMED_BY_TABLE = (
     ("api", ("server", "api", "backend", "back", "be", "express")),
     ("trading", ("trading", "ws", "websocket", "socket", "sockets")),
 )
-_RUNS_VITE = re.compile(r"(^|[\s/])vite(\s+(dev|serve)\b|\s+-|\s*$)")
 # A script that reads the Procfile cannot be a line of it: it would start itself.
 _READS_PROCFILE = re.compile(r"^(npx\s+)?(devstack|foreman|nf|honcho|overmind|hivemind|goreman)\s")
-# `next dev` and its like; `react-scripts start` has no option and reads the variable.
-_TAKES_PORT = re.compile(
-    r"^(next (dev|start)|(astro|nuxt) (dev|preview)|react-router dev|(ng|vue-cli-service) serve)\b"
+_TAKES_PORT = (
+    (re.compile(r"^next (dev|start)\b"), 3000),
+    (re.compile(r"^nuxt (dev|preview)\b"), 3000),
+    (re.compile(r"^json-server\b"), 3000),
+    (re.compile(r"^ng serve\b"), 4200),
+    (re.compile(r"^astro (dev|preview)\b"), 4321),
+    (re.compile(r"^react-router dev\b"), 5173),
+    (re.compile(r"^(vue-cli-service|webpack) serve\b"), 8080),
 )
-_READS_PORT = re.compile(r"^react-scripts start\b")
+"""Servers with an option `--port`, and where they listen without it."""
+_READS_PORT = re.compile(r"^(react-scripts start|fastify start)\b")
+"""Servers that read PORT, and listen on 3000 without it."""
 _PORT_OPTION = re.compile(r"\s(?:--port|-p)[\s=](\d{2,5})\b")
-_SERVERS = ("express", "fastify", "koa", "hono", "@nestjs/core", "@hapi/hapi", "ws", "socket.io")
-_SHELL = re.compile(r"[&|;<>$`\"'()*=]")
-_SOURCES = (".ts", ".tsx", ".mts", ".js", ".mjs", ".cjs", ".jsx")
 _SKIPPED = frozenset({"node_modules", "dist", "build", ".git", "coverage", ".next", ".venv"})
 MOST_FILES = 500
 
@@ -134,16 +134,52 @@ class _Reader:
         cwd = "" if inside == "." else inside.replace(os.sep, "/")
         where = f"{cwd}/package.json" if cwd else "package.json"
         source = f"{where}: {script.name}: {script.text}" if script.name else f"{where}: {script.text}"
-        if _RUNS_VITE.search(script.text):
-            service = _vite_service(script, self.project)
+        if RUNS_VITE.search(script.text):
+            service = vite_service(package.folder, script.text, self._command(script))
         else:
-            command, ports = _with_port(script.text, _command(script, self.project))
+            command, ports = self._with_port(script)
             service = ProposedService(_name(script, cwd), command, "", ports)
-            if service.name == "web" and ports is None and "$PORT" not in command and _serves(package):
-                service = replace(service, ports=(ProposedPort(5000, "PORT"),))
-            if service.name == "trading" and not _mentions(package.folder, "/api/ws"):
-                service = replace(service, name="socket", ports=(ProposedPort(3001, "WS_PORT", "tcp"),))
+            if service.name == "trading":
+                service = _trading_service(service, package.folder)
         return replace(service, source=source.replace("\n", " "), cwd=cwd)
+
+    def _command(self, script: _Script) -> str:
+        return command_of(script.package, script.name, script.text, self.project)
+
+    def _with_port(self, script: _Script) -> tuple[str, tuple[ProposedPort, ...]]:
+        """Return the command so that it listens where devstack looks, and the claims with evidence.
+
+        A port that stands in the script stays; a known tool is handed $PORT; else the sources say it.
+        """
+        text, command = script.text, self._command(script)
+        if (given := _PORT_OPTION.search(text)) is not None:
+            return command, (ProposedPort(int(given[1])),)
+        if _READS_PORT.search(text):
+            return command, (ProposedPort(self._default(script, "PORT", 3000), "PORT"),)
+        for pattern, number in _TAKES_PORT:
+            if pattern.search(text):
+                ports = (ProposedPort(self._default(script, "PORT", number), "PORT"),)
+                return with_arguments(command, "--port $PORT"), ports
+        return command, tuple(
+            ProposedPort(
+                self._default(script, call.port.variable, call.port.default or OWN_PORT),
+                call.port.variable,
+                "http" if call.is_http else "tcp",
+            )
+            for call in listens_on(text, script.package, self.project)
+        )
+
+    def _default(self, script: _Script, variable: str, number: int) -> int:
+        """Return the default of a claim: what the package's own `.env` says where it has the variable."""
+        if script.package.folder == self.project or not variable:
+            return number  # the project's own reaches every service, and needs no second place
+        for name in (".env", ".env.example"):
+            path = os.path.join(script.package.folder, name)
+            file = read_env_file(path, shown_path(path, self.project))
+            values = [entry.value or "" for entry in file.entries if entry.name == variable] if file else []
+            if values and values[-1].isascii() and values[-1].isdecimal() and is_port(int(values[-1])):
+                return int(values[-1])
+        return number
 
     def _prod(self, package: PackageJson) -> tuple[tuple[ProposedService, ...], tuple[str, ...]]:
         notes = ("production: `npm run build` first",) if "build" in package.scripts else ()
@@ -152,21 +188,19 @@ class _Reader:
         for script in ("start:prod", "start"):
             if script in package.scripts:
                 text = package.scripts[script]
-                command, ports = _with_port(text, _command(_Script(package, text, script), self.project))
-                if ports is None and name == "web" and "$PORT" not in command and _serves(package):
-                    ports = (ProposedPort(5000, "PORT"),)
-                return (ProposedService(name, command, f"package.json: {script}: {text}", ports),), notes
+                command, ports = self._with_port(_Script(package, text, script))
+                # The table has a row for `server`, with page and socket on one port.
+                has_row = name == "server" and [port.env for port in ports] == ["PORT"]
+                service = ProposedService(
+                    name, command, f"package.json: {script}: {text}", None if has_row else ports
+                )
+                return (service,), notes
         if "vite" in package.dependencies:
-            place = _bin_folder(package.folder, self.project, "vite")
+            place = tools_folder(package.folder, self.project, "vite")
             vite = f"{place}/vite" if place else "yarn vite"
             command = f"{vite} preview --port $PORT --strictPort"
             return (ProposedService("web", command, "package.json: vite serves what it has built"),), notes
         return (), ()
-
-
-def _serves(package: PackageJson) -> bool:
-    """Say whether the package is a server: one that reads PORT, as every platform has it."""
-    return any(name in package.dependencies for name in _SERVERS)
 
 
 def _dev_scripts(package: PackageJson) -> list[str]:
@@ -187,58 +221,14 @@ def _fits(name: str, pattern: str) -> bool:
     return re.fullmatch(re.escape(pattern).replace(r"\*", ".*"), name) is not None
 
 
-def _with_port(text: str, command: str) -> tuple[str, tuple[ProposedPort, ...] | None]:
-    """Return the command so that it listens where devstack looks, and the claims that this takes.
-
-    `text` is what the script says. A port that stands there stays; a known tool is handed $PORT.
-    """
-    if (given := _PORT_OPTION.search(text)) is not None:
-        return command, (ProposedPort(int(given[1])),)
-    if _READS_PORT.search(text):
-        return command, (ProposedPort(3000, "PORT"),)
-    if _TAKES_PORT.search(text) and "--port" not in text and "-p " not in text:
-        end = " -- " if command.startswith(("npm run ", "bun run ")) else " "
-        return f"{command}{end}--port $PORT", None
-    return command, None
-
-
-def _vite_service(script: _Script, project: str) -> ProposedService:
-    """Return the service that runs Vite, and its claims as far as the port table has others."""
-    config = _vite_config(script.package.folder, script.text)
-    command = _command(script, project)
-    port = config.get("server", "port") if config else None
-    computed = port is not None and not port.is_known
-    number = port.value if port is not None and isinstance(port.value, int) else None
-    page = ProposedPort(number or VITES_OWN_PORT, "FRONTEND_PORT")
-    if not computed and "--port" not in command:
-        end = " -- " if command.startswith(("npm run ", "bun run ")) else " "
-        command += f"{end}--port $FRONTEND_PORT --strictPort"
-    hmr = _hmr_port(config)
-    if hmr is None or hmr == number:
-        return ProposedService("frontend", command, "", (page,))
-    if (computed or page.default == 3000) and hmr in (0, 3002):
-        return ProposedService("frontend", command, "")
-    claim = ProposedPort(hmr or 3002, "" if hmr else "HMR_PORT", "ws", "/", "vite-hmr")
-    return ProposedService("frontend", command, "", (page, claim))
-
-
-def _vite_config(folder: str, command: str) -> ViteConfig | None:
-    named = config_option(command)
-    root = "" if named else root_argument(command)
-    for name in (named,) if named else NAMES:
-        text = read_text(os.path.join(folder, root, name), name)
-        if text is not None:
-            return parse_vite_config(name, text)
-    return None
-
-
-def _hmr_port(config: ViteConfig | None) -> int | None:
-    """Return the hot-reload socket's own port, 0 where it is computed, None where it shares the page's."""
-    for option in ("ws", "hmr"):
-        port = config.get("server", option, "port") if config else None
-        if port is not None:
-            return port.value if isinstance(port.value, int) else 0
-    return None
+def _trading_service(service: ProposedService, folder: str) -> ProposedService:
+    """Return a WebSocket server under the table's name where it has the table's path, else as `socket`."""
+    if _mentions(folder, "/api/ws"):
+        ports = tuple(replace(port, protocol="ws", path="/api/ws") for port in service.ports or ())
+        return replace(service, ports=ports)
+    return replace(
+        service, name="socket", ports=tuple(replace(one, protocol="tcp") for one in service.ports or ())
+    )
 
 
 def _name(script: _Script, cwd: str) -> str:
@@ -253,59 +243,13 @@ def _name(script: _Script, cwd: str) -> str:
     return "-".join(dict.fromkeys(words)) or "web"
 
 
-def _command(script: _Script, project: str) -> str:
-    """Return the command behind a script where it is simple, else the package manager's `run SCRIPT`.
-
-    Without npm in between a service gets its signals itself, starts sooner and ends without npm's words.
-    """
-    text, folder = script.text.strip(), script.package.folder
-    first = text.partition(" ")[0]
-    if not _SHELL.search(text) and f"pre{script.name}" not in script.package.scripts:
-        if first == "node":
-            return text
-        place = _bin_folder(folder, project, first) if first in LOCAL_TOOLS else None
-        if place is not None:
-            return f"{place}/{text}"
-    if not script.name:
-        return text if first not in LOCAL_TOOLS else f"npx {text}"
-    return f"{_runner(folder, project)} run {script.name}"
-
-
-def _runner(folder: str, project: str) -> str:
-    """Return the package manager whose lockfile is in the folder, or in the project's for a workspace."""
-    for place in dict.fromkeys((folder, project)):
-        for lock, runner in LOCKFILES:
-            if os.path.exists(os.path.join(place, lock)):
-                return runner
-    return "npm"
-
-
-def _bin_folder(folder: str, project: str, tool: str) -> str | None:
-    """Return the folder with a package's tool, seen from `folder`; None where only the runner finds it.
-
-    What is not installed yet will be in the package's own node_modules, but for a workspace's, which may be
-    installed above, and for Yarn's Plug'n'Play, which has none.
-    """
-    places = list(dict.fromkeys((folder, project)))
-    for place in places:
-        if os.path.exists(os.path.join(place, "node_modules", ".bin", tool)):
-            return os.path.relpath(os.path.join(place, "node_modules", ".bin"), folder).replace(os.sep, "/")
-    if any(os.path.exists(os.path.join(place, ".pnp.cjs")) for place in places):
-        return None
-    is_workspace = folder != project and (
-        os.path.exists(os.path.join(project, "pnpm-workspace.yaml"))
-        or bool((above := read_package_json(project)) and above.has_workspaces)
-    )
-    return None if is_workspace else "node_modules/.bin"
-
-
 def _mentions(project: str, text: str) -> bool:
     """Say whether one of the project's own sources contains `text`."""
     seen = 0
     for folder, folders, names in os.walk(project):
         folders[:] = [name for name in folders if name not in _SKIPPED]
         for name in names:
-            if name.endswith(_SOURCES):
+            if name.endswith(SOURCES):
                 seen += 1
                 with open(os.path.join(folder, name), encoding="utf-8", errors="replace") as file:
                     if text in file.read():

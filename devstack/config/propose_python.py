@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from devstack.config.files import names_in, read_text
-from devstack.config.proposal import Findings, ProposedService
+from devstack.config.proposal import Findings, ProposedPort, ProposedService
 from devstack.errors import ConfigError
 
 _NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -22,6 +22,10 @@ _SKIPPED = frozenset(
     {"node_modules", ".venv", "venv", ".git", "tests", "test", "build", "dist", "site-packages"}
 )
 DEEPEST = 3
+USUAL_PORT, FLASKS_PORT = 8000, 5000
+"""Where Django, uvicorn and gunicorn listen without being told, and Flask."""
+_ROOT_FILES = ("pyproject.toml", "setup.py", "setup.cfg", "manage.py")
+"""What marks the folder from which a project's own modules are imported."""
 _TOOLS = (("uv.lock", "uv"), ("poetry.lock", "poetry"), ("pdm.lock", "pdm"), ("Pipfile.lock", "pipenv"))
 _SETTINGS = re.compile(r"DJANGO_SETTINGS_MODULE['\"],\s*['\"]([\w.]+)")
 
@@ -37,23 +41,59 @@ def propose_from_python(project: str) -> Findings:
     for name in names_in(project):
         folder = os.path.join(project, name)
         if os.path.isdir(folder) and name not in _SKIPPED and not name.startswith("."):
-            below = _in_folder(folder, project)
-            found += Findings(
-                tuple(replace(one, cwd=name, source=f"{name}/{one.source}") for one in below.dev),
-                tuple(replace(one, cwd=name, source=f"{name}/{one.source}") for one in below.prod),
-                below.notes,
-            )
+            found += _in_folder(folder, project)
     return found
 
 
 def _in_folder(folder: str, project: str) -> Findings:
+    """Return the application in `folder`; its services run in the folder that it is imported from."""
     packages = _dependencies(folder)
-    python = _python(folder, project)
     if os.path.isfile(os.path.join(folder, "manage.py")):
-        return _django(folder, packages, python)
+        return _moved(_django(folder, packages, _python(folder, project)), folder, project)
     found = _application(folder) if packages else None
     if found is None:
         return Findings()
+    root = _import_root(folder, found[3])
+    if root != folder:
+        inside = _in_folder(root, project)
+        if inside.dev:
+            return inside
+        found = (_module(os.path.relpath(os.path.join(folder, found[3]), root)), *found[1:])
+    return _moved(_web_application(found, packages, _python(root, project)), root, project)
+
+
+def _moved(found: Findings, folder: str, project: str) -> Findings:
+    """Return what was found in `folder`, run there."""
+    cwd = os.path.relpath(folder, project).replace(os.sep, "/")
+    if cwd == ".":
+        return found
+    dev, prod = (
+        tuple(replace(one, cwd=cwd, source=f"{cwd}/{one.source}") for one in services)
+        for services in (found.dev, found.prod)
+    )
+    return Findings(dev, prod, found.notes)
+
+
+def _import_root(folder: str, path: str) -> str:
+    """Return the folder that the module at `path` inside `folder` is imported from.
+
+    That is the nearest one above it that is a project of its own, or that its imports are right for.
+    """
+    parts = path.split(os.sep)[:-1]
+    text = read_text(os.path.join(folder, path), path) or ""
+    for depth in range(len(parts), 0, -1):
+        place = os.path.join(folder, *parts[:depth])
+        if any(os.path.isfile(os.path.join(place, name)) for name in _ROOT_FILES):
+            return place
+    for depth in range(len(parts) - 1, 0, -1):
+        if parts[0] != "src" and re.search(
+            rf"^\s*(?:from|import)\s+{re.escape(parts[depth])}\b", text, re.MULTILINE
+        ):
+            return os.path.join(folder, *parts[:depth])
+    return folder
+
+
+def _web_application(found: tuple[str, str, str, str], packages: frozenset[str], python: str) -> Findings:
     module, name, kind, path = found
     source = f"{path}: {name} = {kind}(…)"
     is_below_src = path.split(os.sep)[0] == "src"
@@ -70,8 +110,9 @@ def _in_folder(folder: str, project: str) -> Findings:
         prod = f"{python} -m uvicorn {module}:{name} --host 127.0.0.1 --port $PORT{inside}"
         dev = f"{prod} --reload"
         with_server = True
+    port = FLASKS_PORT if kind in ("Flask", "factory") else USUAL_PORT
     return Findings(
-        (ProposedService("api", dev, source),),
+        (ProposedService("api", dev, source, (ProposedPort(port, "PORT"),)),),
         (ProposedService("web", prod, source),) if with_server else (),
     )
 
@@ -81,7 +122,9 @@ def _python(folder: str, project: str) -> str:
     for place in dict.fromkeys((folder, project)):
         for name in (".venv", "venv"):
             if os.path.isfile(os.path.join(place, name, "bin", "python")):
-                return f"{'' if place == folder else '../'}{name}/bin/python"
+                return os.path.relpath(os.path.join(place, name, "bin", "python"), folder).replace(
+                    os.sep, "/"
+                )
         for lock, tool in _TOOLS:
             if os.path.isfile(os.path.join(place, lock)):
                 return f"{tool} run python"
@@ -89,7 +132,12 @@ def _python(folder: str, project: str) -> str:
 
 
 def _django(folder: str, packages: frozenset[str], python: str) -> Findings:
-    dev = ProposedService("web", f"{python} manage.py runserver 127.0.0.1:$PORT", "manage.py")
+    dev = ProposedService(
+        "web",
+        f"{python} manage.py runserver 127.0.0.1:$PORT",
+        "manage.py",
+        (ProposedPort(USUAL_PORT, "PORT"),),
+    )
     settings = _SETTINGS.search(read_text(os.path.join(folder, "manage.py"), "manage.py") or "")
     if "gunicorn" not in packages or settings is None:
         return Findings(

@@ -134,7 +134,7 @@ def load_stack(options: StackOptions, files: ProjectFiles | None = None) -> Load
 
 
 def _read_files(options: StackOptions) -> ProjectFiles:
-    choice, layers, read = _mode_and_layers(options)
+    choice, layers, read = mode_and_layers(options)
     procfile = choose_procfile(options.project, choice.mode, options.procfile)
     lines = read_procfile(procfile.path, procfile.name)
     settings = read_settings(options.project)
@@ -144,7 +144,7 @@ def _read_files(options: StackOptions) -> ProjectFiles:
     return ProjectFiles(choice, layers, procfile, lines, settings or Settings(), paths)
 
 
-def _mode_and_layers(options: StackOptions) -> tuple[ModeChoice, tuple[EnvFile, ...], tuple[str, ...]]:
+def mode_and_layers(options: StackOptions) -> tuple[ModeChoice, tuple[EnvFile, ...], tuple[str, ...]]:
     """Return the mode, the `.env` layers that are there (the one that wins first), and their paths."""
     if options.env_file is not None:
         plain = _explicit_env_file(options)

@@ -50,7 +50,9 @@ class Setting:
 
 
 @dataclass(frozen=True, slots=True)
-class _Token:
+class Token:
+    """A word, string, number or mark of the source. `line` counts from 1."""
+
     kind: str
     text: str
     line: int
@@ -66,7 +68,7 @@ class _Frame:
 
 def read_settings(source: str) -> tuple[Setting, ...]:
     """Return every `key: value` of the file's object literals, in order."""
-    tokens = list(_tokens(source))
+    tokens = list(read_tokens(source))
     settings = [Setting((SPREAD,), None, False, line) for line in _lines_of_hidden_settings(tokens)]
     frames: list[_Frame] = []
     key: str | None = None
@@ -88,13 +90,13 @@ def read_settings(source: str) -> tuple[Setting, ...]:
     return tuple(settings)
 
 
-def _setting(frames: list[_Frame], tokens: list[_Token], index: int) -> Setting | None:
+def _setting(frames: list[_Frame], tokens: list[Token], index: int) -> Setting | None:
     """Return what the token at `index` sets, if it sets anything."""
     token, before, after = tokens[index], _text(tokens, index - 1), _text(tokens, index + 1)
     above = tuple(key for frame in frames for key in frame.keys)
     bracket = frames[-1].bracket if frames else ""
     if token.kind in ("word", "string") and after == ":" and before in ("{", ","):
-        return _with_value((*above, _unquoted(token.text)), token.line, tokens, index + 2)
+        return _with_value((*above, unquoted(token.text)), token.line, tokens, index + 2)
     if token.text == SPREAD and bracket == "{":
         return Setting((*above, SPREAD), None, False, token.line)
     if token.kind == "word" and bracket == "{" and before in ("{", ",") and after in ("}", ","):
@@ -102,15 +104,15 @@ def _setting(frames: list[_Frame], tokens: list[_Token], index: int) -> Setting 
     if token.kind == "word" and before == "." and after == "=" and _text(tokens, index + 2) != "=":
         return Setting((token.text,), None, False, token.line)
     if token.kind == "string" and bracket == "[" and after in ("]", ","):
-        return Setting(above, _unquoted(token.text), True, token.line)
+        return Setting(above, unquoted(token.text), True, token.line)
     return None
 
 
-def _text(tokens: list[_Token], index: int) -> str:
+def _text(tokens: list[Token], index: int) -> str:
     return tokens[index].text if 0 <= index < len(tokens) else ""
 
 
-def _lines_of_hidden_settings(tokens: list[_Token]) -> Iterator[int]:
+def _lines_of_hidden_settings(tokens: list[Token]) -> Iterator[int]:
     """Yield the line of each sign that the file's settings stand in another one.
 
     That is a call of mergeConfig, or an export of something imported.
@@ -127,7 +129,7 @@ def _lines_of_hidden_settings(tokens: list[_Token]) -> Iterator[int]:
                 yield name.line
 
 
-def _imported_names(tokens: list[_Token], index: int) -> Iterator[str]:
+def _imported_names(tokens: list[Token], index: int) -> Iterator[str]:
     """Yield the words between `import` and `from`."""
     for token in tokens[index:]:
         if token.text == "from" or token.kind == "string" or token.text == "(":
@@ -136,7 +138,7 @@ def _imported_names(tokens: list[_Token], index: int) -> Iterator[str]:
             yield token.text
 
 
-def _with_value(path: tuple[str, ...], line: int, tokens: list[_Token], index: int) -> Setting:
+def _with_value(path: tuple[str, ...], line: int, tokens: list[Token], index: int) -> Setting:
     """Return the setting whose value begins at `index`."""
     value = tokens[index] if index < len(tokens) else None
     end = _text(tokens, index + 1) or "}"
@@ -147,7 +149,7 @@ def _with_value(path: tuple[str, ...], line: int, tokens: list[_Token], index: i
             case "number":
                 return Setting(path, _number(value.text), True, line)
             case "string":
-                return Setting(path, _unquoted(value.text), True, line)
+                return Setting(path, unquoted(value.text), True, line)
             case "template" if "${" not in value.text:
                 return Setting(path, value.text[1:-1], True, line)
             case "word" if value.text in ("true", "false"):
@@ -155,12 +157,13 @@ def _with_value(path: tuple[str, ...], line: int, tokens: list[_Token], index: i
     return Setting(path, None, False, line)
 
 
-def _tokens(source: str) -> Iterator[_Token]:
+def read_tokens(source: str) -> Iterator[Token]:
+    """Yield the tokens of a source; blanks and comments are left out."""
     position, line, before = 0, 1, ""
     while match := _regex_at(position, source, before) or _TOKEN.match(source, position):
         kind = match.lastgroup or "regex"
         if kind != "space":
-            yield _Token(kind, match[0], line)
+            yield Token(kind, match[0], line)
             before = match[0]
         line += match[0].count("\n")
         position = match.end()
@@ -173,7 +176,8 @@ def _regex_at(position: int, source: str, before: str) -> re.Match[str] | None:
     return _REGEX.match(source, position)
 
 
-def _unquoted(text: str) -> str:
+def unquoted(text: str) -> str:
+    """Return what a quoted string says; anything else as it is."""
     return re.sub(r"\\(.)", r"\1", text[1:-1]) if text[:1] in ("'", '"') else text
 
 

@@ -62,6 +62,13 @@ def options_of(request: StackRequest) -> StackOptions:
     )
 
 
+def options_in(folder: str | None) -> StackOptions:
+    """Return the options of load_stack for the folder itself (-C, else the current one)."""
+    from devstack.config.stack import StackOptions
+
+    return StackOptions(project=search_start(folder), environ=dict(os.environ), tool_folder=_tool_folder())
+
+
 def project_of(folder: str | None) -> str:
     """Return the project's folder for a command that reads the record alone.
 

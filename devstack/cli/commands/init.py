@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from devstack.cli.arguments.options import NoColorOption, ProjectOption, VersionOption, globals_of
-from devstack.cli.arguments.stack_options import search_start
-from devstack.errors import RunDirectoryError
+from devstack.cli.arguments.stack_options import options_in
+from devstack.errors import RunDirectoryError, UsageError
 
 if TYPE_CHECKING:
     from devstack.config.proposal import ProposedFile
@@ -21,24 +21,35 @@ def init(
     yes: Annotated[
         bool, typer.Option("--yes", "-y", help="Write what is new without asking; never overwrites.")
     ] = False,
+    trial: Annotated[
+        bool, typer.Option("--try", help="Run the services of dev, and claim the ports that they listen on.")
+    ] = False,
     project: ProjectOption = None,
     no_color: NoColorOption = False,
     version: VersionOption = False,
 ) -> None:
     """Propose the files that devstack needs.
 
-    From package.json, vite.config, pyproject, Procfile or compose. Shows them first; overwrites nothing
-    without a yes.
+    From package.json, the sources, vite.config, pyproject, Procfile or compose. Shows them first; overwrites
+    nothing without a yes.
     """
     from devstack.config.propose import propose
+    from devstack.config.proposed_stack import check_proposal, known_environment
 
-    folder = search_start(globals_of(ctx).project)
-    proposal = propose(folder)
+    options = options_in(globals_of(ctx).project)
+    folder = options.project
+    proposal = propose(folder, known_environment(options))
+    has_failed = False
+    if trial:
+        _refuse_on_windows()
+        from devstack.cli.init.trying import try_proposal
+
+        proposal, has_failed = try_proposal(options, proposal)
     new = [file for file in proposal.files if _text(folder, file.name) is None]
     changed = [file for file in proposal.files if _text(folder, file.name) not in (None, file.text)]
     for file in proposal.files:
         _show(file, "new" if file in new else "exists, other text" if file in changed else "as it is here")
-    for note in proposal.notes:
+    for note in (*proposal.notes, *check_proposal(options, proposal)):
         typer.echo(f"note: {note}")
     may_ask = sys.stdin.isatty() and sys.stdout.isatty()
     if new and (yes or (may_ask and typer.confirm(f"Write {_names(new)}?"))):
@@ -51,6 +62,18 @@ def init(
             _write(folder, file)
         else:
             typer.echo(f"left as it is: {file.name}")
+    if has_failed:
+        raise typer.Exit(1)
+
+
+def _refuse_on_windows() -> None:
+    from devstack.machine import system
+
+    if system.IS_WINDOWS:
+        raise UsageError(
+            "--try runs the services, and a stack does not run on Windows",
+            hint="run it in WSL, or leave out --try",
+        )
 
 
 def _names(files: list[ProposedFile]) -> str:
