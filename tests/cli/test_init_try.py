@@ -10,6 +10,7 @@ from pathlib import Path
 
 from devstack.config.stack import StackOptions, load_stack
 from devstack.core.ports import PortClaim
+from devstack.supervisor.run_folder.record import running_record
 from tests.node_project import answers, free_run
 from tests.waiting import until
 
@@ -134,6 +135,23 @@ def test_a_service_that_fails_is_shown_and_the_others_are_tried(tmp_path: Path) 
     assert "no queue here" in shown
     assert [one.port for one in claims(folder)["web"]] == [port]
     assert is_gone(folder, "web")
+
+
+def test_services_that_only_do_their_work_claim_nothing(tmp_path: Path) -> None:
+    folder = project(tmp_path, "hello: echo hi", "later: sleep 1.5")
+    code, shown = run(folder)
+    assert code == 0, shown
+    assert claims(folder) == {"hello": [], "later": []}
+
+
+def test_down_elsewhere_ends_the_trial_and_nothing_is_written(tmp_path: Path) -> None:
+    folder = project(tmp_path, "worker: sleep 600")
+    process = start(folder)
+    until(lambda: running_record(str(folder)) is not None, "the worker runs")
+    subprocess.run([DEVSTACK, "down"], cwd=folder, capture_output=True, check=True)
+    shown, _ = process.communicate(timeout=60)
+    assert process.returncode == 143, shown
+    assert not (folder / "Procfile.dev").exists()
 
 
 def test_a_port_in_use_keeps_its_service_from_being_tried(tmp_path: Path) -> None:

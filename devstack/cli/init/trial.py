@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -131,7 +132,7 @@ class _Trial:
             round_ = _Round(replace(self.stack, services=services), self.say)
             round_.run()
             self.troubles |= round_.troubles
-            if round_.is_complete:
+            if round_.is_complete or not round_.troubles:  # all have exited
                 self.ports = round_.answers
                 break
         return {
@@ -202,7 +203,9 @@ class _Round:
                 self._ended.setdefault(name, event.seconds)
             case StackStopping(Cause.SIGNAL):
                 self._signal = event.signal
-            case StackStopping(Cause.FAILED):
+            case StackStopping(Cause.DOWN) if not self.is_complete:  # `devstack down` elsewhere
+                self._signal = signal.SIGTERM
+            case StackStopping():
                 self._take_troubles(event.troubles, event.seconds)
             case _:
                 return
