@@ -17,7 +17,7 @@ _WITHOUT_EVIDENCE = {
     "hmr": "reload",
     "server": "web",
 }
-"""Names of the port table, and those of services that may not listen where the table says."""
+"""Names of the port table, each with the name of a service that has no evidence for the table's port."""
 _SINGLE = frozenset({"api", "backend"})
 
 
@@ -78,7 +78,7 @@ def _variables(service: ProposedService, environment: Mapping[str, str]) -> list
 
 
 def _claim_to(service: ProposedService, variable: str, environment: Mapping[str, str]) -> tuple[bool, bool]:
-    """Return how little a service has a claim to a variable: its default is another, it is the page."""
+    """Return a sort key: the service whose default `.env` has comes first, and the page last."""
     defaults = [str(port.default) for port in _ports(service) if port.env == variable]
     return environment.get(variable) not in defaults, service.name in ("frontend", "ui")
 

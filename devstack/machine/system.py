@@ -493,6 +493,16 @@ def has_forbidden_ports() -> bool:
     return not IS_WINDOWS
 
 
+def ephemeral_ports() -> range:
+    """Return the ports that the system gives to programs that bind port 0."""
+    try:
+        with open("/proc/sys/net/ipv4/ip_local_port_range", encoding="ascii") as file:
+            first, last = map(int, file.read().split())
+    except FileNotFoundError:  # not Linux: the range that IANA reserves for this (RFC 6335, section 6)
+        first, last = 49152, 65535
+    return range(first, last + 1)
+
+
 def end_command(pids: Collection[int]) -> str:
     """Return the command by which a person ends these processes."""
     if IS_WINDOWS:

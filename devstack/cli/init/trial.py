@@ -30,6 +30,7 @@ from devstack.core.service import (
     ServiceState,
 )
 from devstack.core.stack import Stack
+from devstack.machine import system
 from devstack.machine.binding import Binding, find_free_port, try_binding
 from devstack.machine.preflight import free_ports
 from devstack.supervisor.probes.probes import ask
@@ -143,7 +144,7 @@ class _Trial:
         }
 
     def _refuse_taken(self) -> None:
-        """Leave out who needs a port that somebody holds: it might take the next one, or another's answer."""
+        """Leave out each service whose port is in use: it would fail, or take the next port."""
         for claim in self.stack.claims:
             if try_binding(claim.port) is not Binding.FREE:
                 line = f"{claim.service} was not tried: its port {claim.port} is in use"
@@ -170,6 +171,7 @@ class _Round:
         self._ports: dict[str, dict[int, float]] = {service.name: {} for service in stack.services}
         self._ended: dict[str, float] = {}
         self._signal: int | None = None
+        self._ephemeral = system.ephemeral_ports()
         self._began = time.monotonic()
 
     def run(self) -> None:
@@ -259,7 +261,7 @@ class _Round:
             for listener in scene.listeners_of(service.name):
                 port = listener.port
                 is_new = port not in self._ports[service.name]
-                if is_new and (port in claimed or port in handed or not _is_ephemeral(port)):
+                if is_new and (port in claimed or port in handed or port not in self._ephemeral):
                     self._ports[service.name][port] = now
                     self._say(f"{service.name} listens on {port} ({now - self._began:.1f} s)")
 
@@ -277,18 +279,3 @@ class _Round:
 async def _speaks_http(port: int) -> bool:
     probe = ReadinessProbe(ProbeKind.HTTP, port, "/", status=PAGES)
     return (await ask(probe, within=FIRST_ANSWER)).ok
-
-
-def _is_ephemeral(port: int) -> bool:
-    """Say whether the system hands out a port of this number to who asks for any."""
-    first, last = _ephemeral_range()
-    return first <= port <= last
-
-
-def _ephemeral_range() -> tuple[int, int]:
-    try:
-        with open("/proc/sys/net/ipv4/ip_local_port_range", encoding="ascii") as file:
-            first, last = map(int, file.read().split())
-    except (OSError, ValueError):  # not Linux: what IANA reserves for it (RFC 6335, section 6)
-        return 49152, 65535
-    return first, last
