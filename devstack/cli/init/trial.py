@@ -1,6 +1,6 @@
 """Runs what `devstack init` proposes, and looks where each service listens. Ends all of it.
 
-The engine is that of a foreground `up`, with its guardian and its cleanup, so nothing survives a trial,
+The engine is that of a foreground `up`, with its keeper and its cleanup, so nothing survives a trial,
 whatever ends it. A claim whose number is handed over is moved to a free port first: a service that then
 listens there reads the variable, and one that listens elsewhere does not.
 """
@@ -33,6 +33,7 @@ from devstack.core.stack import Stack
 from devstack.machine import system
 from devstack.machine.binding import Binding, find_free_port, try_binding
 from devstack.machine.preflight import free_ports
+from devstack.supervisor.cleanup.keeper import Keeper, fork_supervisor
 from devstack.supervisor.probes.probes import ask
 from devstack.supervisor.run.early_output import open_output
 from devstack.supervisor.run.event_loop import import_asyncio
@@ -40,7 +41,7 @@ from devstack.supervisor.run.first_spawn import start_first
 from devstack.supervisor.run.options import RunOptions
 from devstack.supervisor.run.supervisor import Supervisor
 from devstack.supervisor.run.troubles import Scene, troubles_of
-from devstack.supervisor.run_folder.lock import acquire_lock
+from devstack.supervisor.run_folder.lock import acquire_lock, sign_lock
 from devstack.supervisor.run_folder.paths import prepare_run_folder, run_folder
 from devstack.supervisor.wiring import run_stack
 
@@ -88,7 +89,9 @@ def try_services(
     lock = acquire_lock(options.project)
     try:
         end_stale_run(options.project)
-        return _Trial(_moved(options, loaded, kept), say).run()
+        keeper = fork_supervisor(options.project, in_front=True)
+        sign_lock(options.project, lock)
+        return _Trial(_moved(options, loaded, kept), keeper, say).run()
     finally:
         os.close(lock)
         if not had_folder:
@@ -123,6 +126,7 @@ class _Trial:
     """One trial: rounds without the services that failed at once, for each failure ends a round."""
 
     stack: Stack
+    keeper: Keeper
     say: Say
     ports: dict[str, dict[int, bool]] = field(default_factory=dict)
     troubles: dict[str, tuple[str, ...]] = field(default_factory=dict)
@@ -130,7 +134,7 @@ class _Trial:
     def run(self) -> dict[str, SeenService]:
         self._refuse_taken()
         while services := tuple(one for one in self.stack.services if one.name not in self.troubles):
-            round_ = _Round(replace(self.stack, services=services), self.say)
+            round_ = _Round(replace(self.stack, services=services), self.keeper, self.say)
             round_.run()
             self.troubles |= round_.troubles
             if round_.is_complete or not round_.troubles:  # all have exited
@@ -162,8 +166,9 @@ def _handed(service: Service) -> dict[str, int]:
 class _Round:
     """One run of the stack; a listener of its events."""
 
-    def __init__(self, stack: Stack, say: Say) -> None:
+    def __init__(self, stack: Stack, keeper: Keeper, say: Say) -> None:
         self.stack = stack
+        self._keeper = keeper
         self.troubles: dict[str, tuple[str, ...]] = {}
         self.answers: dict[str, dict[int, bool]] = {}
         self.is_complete = False
@@ -176,7 +181,7 @@ class _Round:
 
     def run(self) -> None:
         """Run until every service listens, or will not. Raises TrialInterruptedError."""
-        first = start_first(self.stack, color=False)
+        first = start_first(self.stack, self._keeper, color=False)
         try:
             output = open_output(self.stack, first, None, {})
             supervisor = Supervisor(self.stack, RunOptions(timeout=LONGEST * 2), self, first, output)

@@ -68,8 +68,12 @@ class Keeper:
             self._untold.clear()
 
 
-def fork_supervisor(project: str) -> Keeper:
-    """Fork. The child returns, as the supervisor of `project`; this process becomes its keeper."""
+def fork_supervisor(project: str, *, in_front: bool = False) -> Keeper:
+    """Fork. The child returns, as the supervisor of `project`; this process becomes its keeper.
+
+    With `in_front` the child stays in the terminal's foreground process group, reads from the terminal, and
+    hears its signals itself.
+    """
     from devstack.supervisor.cleanup.keeping import Kept, keep
 
     cookie = os.urandom(16).hex()
@@ -85,15 +89,17 @@ def fork_supervisor(project: str) -> Keeper:
     if pid == 0:
         # A process group of its own: a SIGKILL to the group of the job, as CI runners send it, leaves the
         # supervisor to stop the stack. It writes to the terminal from the background, `stty tostop` or not.
-        os.setpgid(0, 0)
-        signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+        if not in_front:
+            os.setpgid(0, 0)
+            signal.signal(signal.SIGTTOU, signal.SIG_IGN)
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
         os.close(alive)
         if told is not None:
             os.close(told)
         return Keeper(me, cookie, life, news)
     files = (record_path(project), socket_path(project))
-    kept = Kept(pid, me, cookie, frozenset(waited_for), alive, told, files, supervisor_log_path(project))
+    signals = frozenset(waited_for)
+    kept = Kept(pid, me, cookie, signals, in_front, alive, told, files, supervisor_log_path(project))
     try:
         keep(kept)
     finally:

@@ -27,15 +27,17 @@ SERVICES_FIRST = 0.1
 class Kept:
     """What a keeper knows of its run.
 
-    `supervisor` is its pid, `me` the keeper. `alive` is held open for as long as the keeper lives. `told` is
-    the pipe on which the supervisor says what runs, None where all that it leaves falls to the keeper.
-    `run_files` (the record, the socket) are removed after a cleanup, which `log_path` gets a line about.
+    `supervisor` is its pid, `me` the keeper. `in_front`: both are in the terminal's foreground group. `alive` is
+    held open for as long as the keeper lives. `told` is the pipe on which the supervisor says what runs, None
+    where all that it leaves falls to the keeper. `run_files` (the record, the socket) are removed after a
+    cleanup, which `log_path` gets a line about.
     """
 
     supervisor: int
     me: ProcessId
     cookie: str
     signals: frozenset[signal.Signals]
+    in_front: bool
     alive: int
     told: int | None
     run_files: tuple[str, ...]
@@ -68,14 +70,16 @@ def _until_it_ends(kept: Kept) -> int:
     while True:
         if (status := _reap(kept.supervisor)) is not None:
             return status
-        number = system.wait_for_signal(kept.signals, None if has_loaded else SERVICES_FIRST)
-        if number is None:
+        caught = system.wait_for_signal(kept.signals, None if has_loaded else SERVICES_FIRST)
+        if caught is None:
             has_loaded = True
             _load_cleanup()
-        elif number != signal.SIGCHLD:
-            _send(kept.supervisor, number)
-            if number == signal.SIGTSTP:
-                _suspend_us()
+            continue
+        has_heard = kept.in_front and caught.is_from_terminal
+        if caught.number != signal.SIGCHLD and not has_heard:
+            _send(kept.supervisor, caught.number)
+        if caught.number == signal.SIGTSTP:
+            _suspend_us()
 
 
 def _load_cleanup() -> None:
