@@ -212,6 +212,20 @@ class Project:
         os.close(theirs)
         return self._keep(Running(process, ours))
 
+    def start_with(self, wrapper: list[str], *arguments: str) -> Running:
+        """Start a devstack command behind another one, such as `unshare`."""
+        ours, theirs = os.pipe()
+        process = subprocess.Popen(
+            [*wrapper, sys.executable, "-m", "devstack", *arguments],
+            cwd=self.folder,
+            env=self.environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=theirs,
+            stderr=theirs,
+        )
+        os.close(theirs)
+        return self._keep(Running(process, ours))
+
     def start_in_terminal(self, *arguments: str, **env: str) -> Running:
         """Start a devstack command as the leader of a session on a terminal of its own."""
         ours, theirs = os.openpty()
@@ -237,6 +251,21 @@ class Project:
             [sys.executable, "-I", "-S", "-c", INTO_TERMINAL, "-c", shell],
             cwd=self.folder,
             env=self.environment(**env),
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+        )
+        os.close(theirs)
+        return self._keep(Running(process, ours))
+
+    def start_shell(self) -> Running:
+        """Start an interactive shell, with job control, on a terminal of its own."""
+        ours, theirs = os.openpty()
+        shell = "import os; os.execv('/bin/sh', ['sh', '-i'])"
+        process = subprocess.Popen(
+            [sys.executable, "-I", "-S", "-c", INTO_TERMINAL, "-c", shell],
+            cwd=self.folder,
+            env=self.environment(PS1="$ ", ENV=""),
             stdin=theirs,
             stdout=theirs,
             stderr=theirs,

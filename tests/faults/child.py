@@ -74,11 +74,11 @@ def emptied(*ways: str) -> None:
     os.execve(sys.executable, [sys.executable, "-I", "-S", __file__, *ways, MARK], {})
 
 
-def with_empty_environment(*, setsid: bool, is_deaf: bool, is_orphan: bool) -> int:
+def with_empty_environment(*, setsid: bool, is_deaf: bool, is_orphan: bool, before=()) -> int:
     """Start a process whose environment was cleared before it began; return its pid when it is set up."""
     read, write = os.pipe()
     os.set_inheritable(write, True)
-    steps = [os.setsid] if setsid else []
+    steps = [*before, os.setsid] if setsid else [*before]
     if is_deaf:
         steps.append(turn_deaf)
     steps.append(lambda: emptied("tell", str(write)))
@@ -149,6 +149,12 @@ def empty_in_session() -> None:
 
 def empty_orphan() -> None:
     say(f"child={with_empty_environment(setsid=True, is_deaf=True, is_orphan=True)}")
+
+
+def unmarked() -> None:
+    """An orphan in a session of its own, with no environment, no parent, and none of our pipes."""
+    let_go = [let_go_of_output]
+    say(f"child={with_empty_environment(setsid=True, is_deaf=True, is_orphan=True, before=let_go)}")
 
 
 def tell() -> None:

@@ -27,9 +27,9 @@ SERVICES_FIRST = 0.1
 class Kept:
     """What a keeper knows of its run.
 
-    `supervisor` is its pid, `me` the keeper. `in_front`: both are in the terminal's foreground group. `alive` is
-    held open for as long as the keeper lives. `told` is the pipe on which the supervisor says what runs, None
-    where all that it leaves falls to the keeper. `run_files` (the record, the socket) are removed after a
+    `supervisor` is its pid, `me` the keeper. `in_front`: both are in the terminal's foreground group. `alive`
+    is held open for as long as the keeper lives. `told` is the pipe on which the supervisor says what runs,
+    None where all that it leaves falls to the keeper. `run_files` (record, socket) are removed after a
     cleanup, which `log_path` gets a line about.
     """
 
@@ -80,6 +80,8 @@ def _until_it_ends(kept: Kept) -> int:
             _send(kept.supervisor, caught.number)
         if caught.number == signal.SIGTSTP:
             _suspend_us()
+            # Also where the kernel suspends nobody, for there is no shell that could resume us.
+            _send(kept.supervisor, signal.SIGCONT)
 
 
 def _load_cleanup() -> None:
