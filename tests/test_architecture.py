@@ -46,6 +46,23 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "control": {"run_folder", "cleanup", "run"},
         "wiring": {"output", "cleanup", "run", "control"},
     },
+    "services": {
+        "limits": set(),
+        "settings": {"limits"},
+        "websocket": set(),
+        "market": set(),
+        "http": {"settings"},
+        "serving": {"http", "settings", "websocket"},
+        "modules": {"http"},
+        "pages": {"http", "modules", "settings"},
+        "hmr": {"http", "modules", "settings"},
+        "trading": {"limits", "market", "websocket"},
+        "api": {"http", "market", "serving", "settings", "trading"},
+        "apps": {
+            *("api", "hmr", "http", "limits", "market", "modules", "pages"),
+            *("serving", "settings", "trading", "websocket"),
+        },
+    },
     "checks": {
         "attempts": set(),
         "facts": set(),
@@ -90,12 +107,11 @@ ONLY_IMPORTERS: dict[str, str | tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class Import:
-    """`module` is imported in `file`, on `line`. `is_typing`: for annotations alone."""
+    """`module` is imported in `file`, on `line`, be it for annotations alone."""
 
     file: str
     line: int
     module: str
-    is_typing: bool
 
     def __str__(self) -> str:
         return f"devstack/{self.file}:{self.line} imports {self.module}"
@@ -120,13 +136,6 @@ def layer_of(path: Path) -> str:
 
 
 def imports_of(path: Path) -> Iterator[Import]:
-    typing_only = {
-        id(inner)
-        for node in ast.walk(tree(path))
-        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)
-        for part in node.body
-        for inner in ast.walk(part)
-    }
     for node in ast.walk(tree(path)):
         if isinstance(node, ast.Import):
             modules = [alias.name for alias in node.names]
@@ -136,7 +145,7 @@ def imports_of(path: Path) -> Iterator[Import]:
         else:
             continue
         for module in modules:
-            yield Import(name_of(path), node.lineno, module, id(node) in typing_only)
+            yield Import(name_of(path), node.lineno, module)
 
 
 def _target(module: str, name: str) -> str:
@@ -198,12 +207,11 @@ def test_one_place_imports(package: str, importer: str | tuple[str, ...]) -> Non
 
 
 def test_no_imports_run_in_a_circle() -> None:
+    """Those for annotations alone count: a reader who follows them goes round all the same."""
     modules = {_module_name(path): path for path in sources()}
     start_order(
         {
-            name: sorted(
-                {one.module for one in imports_of(path) if not one.is_typing} & modules.keys() - {name}
-            )
+            name: sorted({one.module for one in imports_of(path)} & modules.keys() - {name})
             for name, path in modules.items()
         }
     )

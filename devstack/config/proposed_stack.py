@@ -6,11 +6,13 @@ import os
 
 from devstack.config.environment import EnvFile, ResolvedEnvironment, parse_env_file, read_env_file, resolve
 from devstack.config.mode import ModeChoice, ProcfileChoice
+from devstack.config.options import StackOptions
 from devstack.config.procfile import parse_procfile
+from devstack.config.project_files import ProjectFiles, mode_and_layers
 from devstack.config.proposal import Proposal
 from devstack.config.settings import FILE_NAME, Settings
 from devstack.config.settings_rules import parse_settings
-from devstack.config.stack import LoadedStack, ProjectFiles, StackOptions, load_stack, mode_and_layers
+from devstack.config.stack import LoadedStack, load_stack
 from devstack.errors import ConfigError
 
 MODES = ("dev", "prod")

@@ -17,7 +17,7 @@ from devstack.core.service import Service
 from devstack.errors import ConfigError
 
 if TYPE_CHECKING:
-    from devstack.config.stack import StackOptions
+    from devstack.config.options import StackOptions
 
 
 def shared_environment(

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 
 from devstack.core.ports import OWN_CLAIMS, is_port
 from devstack.errors import ConfigError
-from devstack.services.serving.listening import count_inherited
-from devstack.services.trading.limits import DEFAULT_LIMITS, Limits
+from devstack.services.limits import DEFAULT_LIMITS, Limits
 
 DEV, PROD = "dev", "prod"
 SHELL = "shell"
@@ -126,3 +125,15 @@ def _state_folders(environ: Mapping[str, str]) -> tuple[str, ...]:
     elif home := environ.get("HOME"):
         folders.append(f"{home}/.local/state/devstack")
     return tuple(folders)
+
+
+def count_inherited(environ: Mapping[str, str], pid: int) -> int:
+    """Return how many listening sockets `environ` says that process `pid` inherited.
+
+    As sd_listen_fds(3): LISTEN_PID names whom they are for. Without it they are ours: a supervisor that
+    starts a service through a shell does not know the number beforehand.
+    """
+    count, owner = environ.get("LISTEN_FDS", ""), environ.get("LISTEN_PID", "")
+    if owner and owner != str(pid):
+        return 0
+    return int(count) if count.isascii() and count.isdecimal() else 0

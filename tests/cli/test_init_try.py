@@ -8,7 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from devstack.config.stack import StackOptions, load_stack
+from devstack.config.options import StackOptions
+from devstack.config.stack import load_stack
 from devstack.core.ports import PortClaim
 from devstack.supervisor.run_folder.record import running_record
 from tests.node_project import answers, free_run

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from devstack.config.stack import LoadedStack, StackOptions, load_stack
+from devstack.config.options import StackOptions
+from devstack.config.stack import LoadedStack, load_stack
 from devstack.core.service import Service
 
 SEED_DEV = "frontend: run frontend\nhmr: run hmr\napi: run api\ntrading: run trading\n"

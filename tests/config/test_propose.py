@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from devstack.config.options import StackOptions
 from devstack.config.propose import propose
-from devstack.config.stack import StackOptions, load_stack
+from devstack.config.stack import load_stack
 from devstack.core.stack import Stack
 from devstack.errors import ConfigError
 from tests.node_project import EXAMPLE

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from devstack.config.options import StackOptions
 from devstack.config.proposal import Proposal
 from devstack.config.propose import propose
 from devstack.config.proposed_stack import check_proposal, known_environment, load_proposed
-from devstack.config.stack import StackOptions
 
 
 def proposed(folder: Path) -> Proposal:

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from devstack.config.stack import StackOptions, load_stack
+from devstack.config.options import StackOptions
+from devstack.config.stack import load_stack
 from devstack.core.service import ProbeKind, ReadinessProbe, RestartMode
 from devstack.errors import ConfigError, UsageError
 from tests.config.projects import SEED_DEV, SEED_PROD, load, seen_by, service, write

@@ -13,7 +13,8 @@ from tests.stack import Project, child
 
 RUN = """
 import asyncio, os, sys
-from devstack.config.stack import StackOptions, load_stack
+from devstack.config.options import StackOptions
+from devstack.config.stack import load_stack
 from devstack.core.events import ServiceChanged, StackReady, StackStopping
 from devstack.supervisor.run.first_spawn import start_first
 from devstack.supervisor.run_folder.lock import acquire_lock

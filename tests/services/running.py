@@ -20,7 +20,7 @@ from typing import Any
 PROGRAM = """
 import json, sys
 from importlib import import_module
-from devstack.services.trading.limits import Limits
+from devstack.services.limits import Limits
 from devstack.services.settings import Settings
 name, fields, limits = sys.argv[1], json.loads(sys.argv[2]), json.loads(sys.argv[3])
 settings = Settings(**fields, limits=Limits(**limits))

@@ -11,7 +11,7 @@ from devstack.cli.arguments.options import globals_of
 from devstack.cli.arguments.stack_options import options_from, project_of
 
 if TYPE_CHECKING:
-    from devstack.config.stack import StackOptions
+    from devstack.config.options import StackOptions
 
 
 def stack_options(

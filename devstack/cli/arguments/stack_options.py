@@ -12,7 +12,7 @@ from devstack.errors import UsageError
 
 if TYPE_CHECKING:
     from devstack.cli.arguments.requests import StackRequest
-    from devstack.config.stack import StackOptions
+    from devstack.config.options import StackOptions
 
 
 MOST_INSTANCES = 1000
@@ -35,7 +35,7 @@ def options_from(
     Relative paths count from the folder where the search begins: -C, else the current one. With -f the
     project may be that folder itself, whatever it holds.
     """
-    from devstack.config.stack import StackOptions
+    from devstack.config.options import StackOptions
 
     start = search_start(folder)
     if procfile is None:
@@ -64,7 +64,7 @@ def options_of(request: StackRequest) -> StackOptions:
 
 def options_in(folder: str | None) -> StackOptions:
     """Return the options of load_stack for the folder itself (-C, else the current one)."""
-    from devstack.config.stack import StackOptions
+    from devstack.config.options import StackOptions
 
     return StackOptions(project=search_start(folder), environ=dict(os.environ), tool_folder=_tool_folder())
 

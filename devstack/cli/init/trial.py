@@ -46,7 +46,8 @@ from devstack.supervisor.run_folder.paths import prepare_run_folder, run_folder
 from devstack.supervisor.wiring import run_stack
 
 if TYPE_CHECKING:
-    from devstack.config.stack import LoadedStack, StackOptions
+    from devstack.config.options import StackOptions
+    from devstack.config.stack import LoadedStack
 
 LONGEST = 30.0
 """Seconds in which a service has begun to listen, or does not listen at all."""

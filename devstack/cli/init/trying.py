@@ -13,8 +13,8 @@ from devstack.config.seen_ports import SeenService, with_seen
 from devstack.config.settle_ports import settle
 
 if TYPE_CHECKING:
+    from devstack.config.options import StackOptions
     from devstack.config.proposal import Proposal
-    from devstack.config.stack import StackOptions
 
 
 def try_proposal(options: StackOptions, proposal: Proposal) -> tuple[Proposal, bool]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from devstack.errors import DevstackError, PortTakenError
 
 if TYPE_CHECKING:
-    from devstack.config.stack import StackOptions
+    from devstack.config.options import StackOptions
     from devstack.core.check_result import CheckResult
     from devstack.core.events import Event, StackStopping
     from devstack.core.port_report import PortReport

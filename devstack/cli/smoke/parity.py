@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from devstack.cli.smoke.run import SmokeRun
 
 if TYPE_CHECKING:
-    from devstack.config.stack import StackOptions
+    from devstack.config.options import StackOptions
     from devstack.core.check_result import CheckResult
 
 MODES = ("dev", "prod")

@@ -17,7 +17,7 @@ from devstack.errors import DevstackError
 if TYPE_CHECKING:
     from devstack.checks.parity.parity import Answer, Request
     from devstack.cli.up.launching import Prepared
-    from devstack.config.stack import StackOptions
+    from devstack.config.options import StackOptions
     from devstack.core.port_report import PortReport
     from devstack.core.stack import Stack
     from devstack.supervisor.run_folder.record import Record

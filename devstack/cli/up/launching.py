@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from devstack.errors import DevstackError, PortTakenError, UsageError
 
 if TYPE_CHECKING:
-    from devstack.config.stack import LoadedStack, StackOptions
+    from devstack.config.options import StackOptions
+    from devstack.config.stack import LoadedStack
     from devstack.core.port_report import PortReport
     from devstack.core.ports import PortClaim
     from devstack.core.stack import Stack

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
-from devstack.services.apps.trading import PATH
 from devstack.services.market.market import Market
 from devstack.services.market.wire import COMPACT, candle_json, quote_json, symbol_fields, time_text
 from devstack.services.settings import PROD, Settings
-from devstack.services.trading.client import PROTOCOL
+from devstack.services.trading.client import PATH, PROTOCOL
 from devstack.services.trading.feed import MarketSource
 
 INTERVALS = {"5s": 5, "1m": 60, "5m": 300, "15m": 900, "1h": 3600, "4h": 14_400, "1d": 86_400}

@@ -11,21 +11,20 @@ from typing import TYPE_CHECKING
 from devstack.services.http.asgi import Receive, Scope, Send, run_lifespan
 from devstack.services.http.origins import OriginPolicy, check_request, policy_for
 from devstack.services.http.problems import deny_websocket, send_problem
+from devstack.services.limits import AddressBuckets, Limits
 from devstack.services.market.market import Market
 from devstack.services.serving.opening import HANDLER_EXTENSION
 from devstack.services.serving.server import Place, run_app
 from devstack.services.settings import Settings
 from devstack.services.trading.bots import Bots
 from devstack.services.trading.channel import BotChannel, MemoryChannel
-from devstack.services.trading.client import Client
+from devstack.services.trading.client import PATH, Client
 from devstack.services.trading.feed import Feed, MarketSource
-from devstack.services.trading.limits import AddressBuckets, Limits
 from devstack.services.websocket.frames import CloseCode
 
 if TYPE_CHECKING:
     from devstack.services.trading.shared_market import SharedMarket
 
-PATH = "/api/ws"
 SWEEPS_PER_HEARTBEAT = 4
 SILENT_HEARTBEATS = 3
 UNANSWERED_PINGS = 2

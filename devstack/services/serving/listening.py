@@ -6,24 +6,11 @@ import errno
 import os
 import socket
 import sys
-from collections.abc import Mapping
 
 from devstack.errors import ConfigError, PortTakenError
 
 FIRST_FD = 3  # SD_LISTEN_FDS_START
 BACKLOG = 2048
-
-
-def count_inherited(environ: Mapping[str, str], pid: int) -> int:
-    """Return how many listening sockets `environ` says that process `pid` inherited.
-
-    As sd_listen_fds(3): LISTEN_PID names whom they are for. Without it they are ours: a supervisor that
-    starts a service through a shell does not know the number beforehand.
-    """
-    count, owner = environ.get("LISTEN_FDS", ""), environ.get("LISTEN_PID", "")
-    if owner and owner != str(pid):
-        return 0
-    return int(count) if count.isascii() and count.isdecimal() else 0
 
 
 def open_listeners(host: str, port: int, inherited: int = 0) -> list[socket.socket]:

@@ -4,23 +4,47 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
+from devstack.services.limits import Bucket
 from devstack.services.market.wire import COMPACT
 from devstack.services.trading.bots import CHANNEL as BOTS
 from devstack.services.trading.channel import Draft
 from devstack.services.trading.feed import TOPICS
-from devstack.services.trading.limits import Bucket
 from devstack.services.websocket.connection import Socket
 from devstack.services.websocket.frames import CloseCode, text_frame
 
 if TYPE_CHECKING:
-    from devstack.services.apps.trading import Trading
+    from devstack.services.limits import Limits
+    from devstack.services.trading.bots import Bots
+    from devstack.services.trading.feed import Feed
     from devstack.services.trading.protocol import Bot, ClientMessage, Resume, Subscribe, Unsubscribe
 
+PATH = "/api/ws"
 PROTOCOL = 1
 CONNECTION_PREFIX = "c-"
 QUIET_AFTER_REFUSAL = 1.0
+
+
+class Trading(Protocol):
+    """The trading socket as a client knows it; `apps/trading.py` implements it."""
+
+    @property
+    def limits(self) -> Limits: ...
+
+    @property
+    def feed(self) -> Feed: ...
+
+    @property
+    def bots(self) -> Bots: ...
+
+    def enter(self, client: Client) -> bool:
+        """Let `client` in; False when there are too many."""
+        ...
+
+    def exit(self, client: Client) -> None:
+        """Forget `client`."""
+        ...
 
 
 class Client:

@@ -17,8 +17,9 @@ import psutil
 import pytest
 
 from devstack.errors import ConfigError, PortTakenError
-from devstack.services.serving.listening import count_inherited, open_listeners
+from devstack.services.serving.listening import open_listeners
 from devstack.services.serving.server import stop_accepting
+from devstack.services.settings import count_inherited
 from tests.services.raw_socket import RawSocket
 from tests.services.running import LONG, PROGRAM, free_port, serving, until
 from tests.waiting import at_this_load

@@ -11,7 +11,8 @@ from tests.stack import Project
 SCRIPT = """
 import os, sys, time
 from importlib import import_module
-from devstack.config.stack import StackOptions, load_stack
+from devstack.config.options import StackOptions
+from devstack.config.stack import load_stack
 from devstack.supervisor.cleanup.keeper import fork_supervisor
 from devstack.supervisor.run.early_output import open_output
 from devstack.supervisor.run.first_spawn import start_first
