@@ -6,11 +6,12 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from devstack.services.apps.api import api_app
-from devstack.services.apps.trading import PATH, market_source, trading_app
+from devstack.services.apps.trading import market_source, trading_app
 from devstack.services.http.asgi import App, Receive, Scope, Send
 from devstack.services.pages.static import WEB_ROOT, page_app
 from devstack.services.serving.server import Place, run_app
 from devstack.services.settings import PROD, Settings
+from devstack.services.trading.client import PATH
 
 API = "/api"
 
