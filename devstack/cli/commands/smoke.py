@@ -51,9 +51,11 @@ def smoke(
 
     from devstack.cli.smoke.parity import ParityRun
     from devstack.cli.smoke.run import SmokeRun
+    from devstack.cli.up.launching import refuse_windows
     from devstack.console.check_results import show_results
     from devstack.console.first_cause import show_first_cause
 
+    refuse_windows()
     if parity and (mode or procfile):
         raise UsageError("--parity compares dev with prod: it takes neither --mode nor --procfile")
     options = stack_options(ctx, mode=mode, procfile=procfile, env_file=env_file)

@@ -27,6 +27,17 @@ class Prepared(NamedTuple):
     notes: tuple[str, ...]
 
 
+def refuse_windows() -> None:
+    """Raise DevstackError on Windows, before anything is imported that only POSIX has."""
+    from devstack.machine import system
+
+    if system.IS_WINDOWS:
+        raise DevstackError(
+            "running a stack on Windows is not supported yet",
+            hint="Run it in WSL. check-ports, check-ws, env, run, serve, init and doctor work here",
+        )
+
+
 def prepare(options: StackOptions, *, ports: str, no_color: bool = False) -> Prepared:
     """Read the files, take the lock, end what a killed supervisor left, and check the ports.
 
@@ -34,15 +45,9 @@ def prepare(options: StackOptions, *, ports: str, no_color: bool = False) -> Pre
     UsageError, AlreadyRunningError, RunDirectoryError, or PortTakenError after having shown the table.
     """
     from devstack.config.stack import load_stack
-    from devstack.machine import system
     from devstack.supervisor.run_folder.lock import acquire_lock
     from devstack.supervisor.run_folder.paths import prepare_run_folder
 
-    if system.IS_WINDOWS:
-        raise DevstackError(
-            "a stack needs process groups and signals, which Windows does not have",
-            hint="run it in WSL; check-ports, check-ws, env, run, serve, init and doctor work here",
-        )
     if ports not in ("plan", "auto"):
         raise UsageError(f"--ports {ports}: expected plan or auto")
     loaded = load_stack(options)

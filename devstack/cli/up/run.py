@@ -9,17 +9,15 @@ from typing import NoReturn
 
 from devstack.cli.arguments.requests import UpRequest
 from devstack.cli.arguments.stack_options import options_from
-from devstack.cli.up.launching import prepare
+from devstack.cli.up.launching import prepare, refuse_windows
 from devstack.console.errors import wants_color
 from devstack.errors import UsageError
-from devstack.supervisor.cleanup.keeper import fork_supervisor
-from devstack.supervisor.run.first_spawn import start_first
 from devstack.supervisor.run.options import RunOptions
-from devstack.supervisor.run_folder.lock import sign_lock
 
 
 def run_up(request: UpRequest) -> NoReturn:
     """Run the stack and end with its exit code. Raises DevstackError where nothing was started."""
+    refuse_windows()
     if request.detach and (request.abort_on_exit or request.exit_code_from):
         raise UsageError("--abort-on-exit and --exit-code-from are for a stack in the foreground, not for -d")
     options = options_from(
@@ -41,6 +39,10 @@ def run_up(request: UpRequest) -> NoReturn:
             said = "in the background: `devstack logs -f` follows it, `devstack down` stops it"
             show(wrapped(said, terminal_width(sys.stdout)) + "\n")
         _leave(code)
+    from devstack.supervisor.cleanup.keeper import fork_supervisor
+    from devstack.supervisor.run.first_spawn import start_first
+    from devstack.supervisor.run_folder.lock import sign_lock
+
     keeper = fork_supervisor(prepared.stack.project)
     sign_lock(prepared.stack.project, prepared.lock)
     color = wants_color(sys.stdout.isatty(), no_color=request.no_color)

@@ -16,7 +16,7 @@ from devstack.supervisor.cleanup.holdings import Holdings
 GRACE = 2.0
 """Seconds between SIGTERM and SIGKILL for what a killed supervisor left."""
 
-ASKED_TO_END = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+ASKED_TO_END = (signal.SIGINT, signal.SIGTERM, system.HANGUP_SIGNAL)
 """Signals by which a supervisor ends when all is stopped and only a slow screen is left."""
 
 SERVICES_FIRST = 0.1
