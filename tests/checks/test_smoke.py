@@ -13,7 +13,7 @@ from devstack.core.check_result import CheckResult
 from devstack.core.ports import PortClaim, Protocol
 from devstack.core.service import ProbeKind, ReadinessProbe, Service
 from devstack.core.stack import Stack
-from devstack.core.websocket import Opcode, encode_frame
+from devstack.core.websocket_frames import Opcode, encode_frame
 from tests.raw_servers import (
     Handler,
     free_port,

@@ -7,21 +7,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from devstack.core.websocket import (
-    BAD_DATA,
-    MAX_CONTROL,
-    NO_CLOSE,
-    NO_CODE,
-    PROTOCOL_BROKEN,
-    TOO_BIG,
     Close,
     ConnectionClosedError,
     Event,
     Message,
-    Opcode,
     Ping,
     Pong,
     ProtocolError,
     Receiver,
+)
+from devstack.core.websocket_frames import (
+    MAX_CONTROL,
+    CloseCode,
+    Opcode,
     apply_mask,
     close_payload,
     encode_frame,
@@ -123,8 +121,8 @@ class TestWhatIsWellFormed:
         assert events(closing + b"\xff\xff garbage") == [Close(1012, "restart")]
 
     def test_a_close_without_code_says_so(self) -> None:
-        assert events(encode_frame(Opcode.CLOSE, b"")) == [Close(NO_CODE)]
-        assert close_payload(NO_CODE) == b""
+        assert events(encode_frame(Opcode.CLOSE, b"")) == [Close(CloseCode.NO_STATUS)]
+        assert close_payload(CloseCode.NO_STATUS) == b""
 
     @given(st.text(min_size=30, max_size=200))
     def test_a_long_reason_is_cut_between_two_characters(self, reason: str) -> None:
@@ -145,29 +143,29 @@ class TestWhatIsWellFormed:
 @pytest.mark.parametrize(
     ("data", "words", "code"),
     [
-        (b"\xc1\x00", "reserved bit", PROTOCOL_BROKEN),
-        (b"\xa1\x00", "reserved bit", PROTOCOL_BROKEN),
-        (b"\x91\x00", "reserved bit", PROTOCOL_BROKEN),
-        (b"\x83\x00", "unknown opcode 3", PROTOCOL_BROKEN),
-        (b"\x8b\x00", "unknown opcode 11", PROTOCOL_BROKEN),
-        (b"\x81\x80", "is masked", PROTOCOL_BROKEN),
-        (b"\x09\x00", "control frame is fragmented", PROTOCOL_BROKEN),
-        (b"\x89\x7e", "longer than 125", PROTOCOL_BROKEN),
-        (b"\x80\x00", "continues nothing", PROTOCOL_BROKEN),
-        (b"\x01\x01a\x81\x00", "within another's fragments", PROTOCOL_BROKEN),
-        (b"\x81\x7e\x00\x7d", "shortest form", PROTOCOL_BROKEN),
-        (b"\x81\x7f\x00\x00\x00\x00\x00\x00\xff\xff", "shortest form", PROTOCOL_BROKEN),
-        (b"\x81\x7f\x80\x00\x00\x00\x00\x00\x00\x00", "shortest form", PROTOCOL_BROKEN),
-        (b"\x82\x0b", "longer than 10", TOO_BIG),
-        (b"\x02\x06abcdef\x80\x05", "longer than 10", TOO_BIG),
-        (b"\x81\x01\xff", "not UTF-8", BAD_DATA),
-        (b"\x81\x01\xc3", "not UTF-8", BAD_DATA),
-        (b"\x01\x01\xff", "not UTF-8", BAD_DATA),
-        (b"\x81\x03\xed\xa0\x80", "not UTF-8", BAD_DATA),
-        (b"\x88\x01\x03", "no valid code", PROTOCOL_BROKEN),
-        (b"\x88\x02\x03\xed", "no valid code", PROTOCOL_BROKEN),
-        (b"\x88\x02\x03\xe7", "no valid code", PROTOCOL_BROKEN),
-        (b"\x88\x03\x03\xe8\xff", "not UTF-8", BAD_DATA),
+        (b"\xc1\x00", "reserved bit", CloseCode.PROTOCOL_ERROR),
+        (b"\xa1\x00", "reserved bit", CloseCode.PROTOCOL_ERROR),
+        (b"\x91\x00", "reserved bit", CloseCode.PROTOCOL_ERROR),
+        (b"\x83\x00", "unknown opcode 3", CloseCode.PROTOCOL_ERROR),
+        (b"\x8b\x00", "unknown opcode 11", CloseCode.PROTOCOL_ERROR),
+        (b"\x81\x80", "is masked", CloseCode.PROTOCOL_ERROR),
+        (b"\x09\x00", "control frame is fragmented", CloseCode.PROTOCOL_ERROR),
+        (b"\x89\x7e", "longer than 125", CloseCode.PROTOCOL_ERROR),
+        (b"\x80\x00", "continues nothing", CloseCode.PROTOCOL_ERROR),
+        (b"\x01\x01a\x81\x00", "within another's fragments", CloseCode.PROTOCOL_ERROR),
+        (b"\x81\x7e\x00\x7d", "shortest form", CloseCode.PROTOCOL_ERROR),
+        (b"\x81\x7f\x00\x00\x00\x00\x00\x00\xff\xff", "shortest form", CloseCode.PROTOCOL_ERROR),
+        (b"\x81\x7f\x80\x00\x00\x00\x00\x00\x00\x00", "shortest form", CloseCode.PROTOCOL_ERROR),
+        (b"\x82\x0b", "longer than 10", CloseCode.TOO_BIG),
+        (b"\x02\x06abcdef\x80\x05", "longer than 10", CloseCode.TOO_BIG),
+        (b"\x81\x01\xff", "not UTF-8", CloseCode.INVALID_DATA),
+        (b"\x81\x01\xc3", "not UTF-8", CloseCode.INVALID_DATA),
+        (b"\x01\x01\xff", "not UTF-8", CloseCode.INVALID_DATA),
+        (b"\x81\x03\xed\xa0\x80", "not UTF-8", CloseCode.INVALID_DATA),
+        (b"\x88\x01\x03", "no valid code", CloseCode.PROTOCOL_ERROR),
+        (b"\x88\x02\x03\xed", "no valid code", CloseCode.PROTOCOL_ERROR),
+        (b"\x88\x02\x03\xe7", "no valid code", CloseCode.PROTOCOL_ERROR),
+        (b"\x88\x03\x03\xe8\xff", "not UTF-8", CloseCode.INVALID_DATA),
     ],
 )
 def test_what_breaks_the_rfc_fails_at_once_with_its_code(data: bytes, words: str, code: int) -> None:
@@ -229,4 +227,4 @@ def test_a_code_that_may_not_be_sent_is_none(code: int) -> None:
 
 def test_the_end_of_a_connection_is_said_in_words() -> None:
     assert str(ConnectionClosedError(1008, "no entry")) == "closed by the other end with 1008 (no entry)"
-    assert str(ConnectionClosedError(NO_CLOSE)) == "ended without a Close"
+    assert str(ConnectionClosedError(CloseCode.ABNORMAL)) == "ended without a Close"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from devstack.core.handshake import HandshakeError, HandshakeFault
 from devstack.core.http import Head, HttpError
-from devstack.core.websocket import NO_CLOSE, TOO_BIG, ConnectionClosedError, ProtocolError
+from devstack.core.websocket import ConnectionClosedError, ProtocolError
+from devstack.core.websocket_frames import CloseCode
 from devstack.core.websocket_url import WebSocketUrl
 
 TRADING_PATH = "/api/ws"
@@ -19,7 +20,9 @@ _CLOSE_ADVICE = {
     1011: "The server ran into an error: `devstack logs` shows it.",
     1012: "The server is restarting: try again in a moment.",
     1013: "The server is full: try again later, or raise its limit of connections.",
-    NO_CLOSE: "The server, or a proxy before it, dropped the connection: `devstack logs` may say why.",
+    CloseCode.ABNORMAL: (
+        "The server, or a proxy before it, dropped the connection: `devstack logs` may say why."
+    ),
 }
 
 
@@ -43,7 +46,7 @@ def advice_for(
             return _about_no_http(url, start)
         case ConnectionClosedError(code=code):
             return (_CLOSE_ADVICE.get(code, "The code is the server's own: its documentation says more."),)
-        case ProtocolError(code=code) if code == TOO_BIG:
+        case ProtocolError(code=code) if code == CloseCode.TOO_BIG:
             return ("This check reads no message as long as that; a browser may. Let it be sent in parts.",)
         case ProtocolError():
             return ("The server breaks RFC 6455, and browsers refuse it too: update its WebSocket library.",)

@@ -15,7 +15,8 @@ from typing import TypeVar
 from devstack.checks.websocket.advice import advice_for
 from devstack.core.handshake import Handshake, HandshakeError, HandshakeFault, new_key
 from devstack.core.http import Head, HttpError
-from devstack.core.websocket import NO_CLOSE, ConnectionClosedError, WebSocketError
+from devstack.core.websocket import ConnectionClosedError, WebSocketError
+from devstack.core.websocket_frames import CloseCode
 from devstack.core.websocket_report import Step, WebSocketReport
 from devstack.core.websocket_url import WebSocketUrl
 from devstack.supervisor.probes.connection import LOOPBACK, Connection, PlainConnection, plain_words
@@ -199,8 +200,8 @@ class _Conversation:
 
     async def _close(self, websocket: WebSocket) -> tuple[None, str]:
         self._close_code = await websocket.close()
-        if self._close_code == NO_CLOSE:
-            raise ConnectionClosedError(NO_CLOSE)
+        if self._close_code == CloseCode.ABNORMAL:
+            raise ConnectionClosedError(CloseCode.ABNORMAL)
         return None, f"answered with {self._close_code}"
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from devstack.core.websocket_frames import CloseCode
 from devstack.services.http.asgi import Receive, Scope, Send, run_lifespan
 from devstack.services.http.origins import OriginPolicy, check_request, policy_for
 from devstack.services.http.problems import deny_websocket, send_problem
@@ -20,7 +21,6 @@ from devstack.services.trading.bots import Bots
 from devstack.services.trading.channel import BotChannel, MemoryChannel
 from devstack.services.trading.client import PATH, Client
 from devstack.services.trading.feed import Feed, MarketSource
-from devstack.services.websocket.frames import CloseCode
 
 if TYPE_CHECKING:
     from devstack.services.trading.shared_market import SharedMarket

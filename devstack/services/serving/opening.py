@@ -12,10 +12,10 @@ import logging
 from collections import deque
 from typing import Any
 
+from devstack.core.websocket_frames import CloseCode, Opcode, encode_frame, text_frame
 from devstack.services.http.asgi import App, Message, Scope
 from devstack.services.http.problems import problem_bytes, response_bytes
 from devstack.services.websocket.connection import Socket
-from devstack.services.websocket.frames import CloseCode, Opcode, frame, text_frame
 from devstack.services.websocket.handshake import Handshake, accept_response
 
 HANDLER_EXTENSION = "devstack.handler"
@@ -191,4 +191,4 @@ def _frame_of(message: Message) -> bytes:
     text = message.get("text")
     if text is not None:
         return text_frame(text)
-    return frame(Opcode.BINARY, message["bytes"])
+    return encode_frame(Opcode.BINARY, message["bytes"])

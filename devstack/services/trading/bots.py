@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Protocol
 
+from devstack.core.websocket_frames import text_frame
 from devstack.services.market.wire import COMPACT, time_text
 from devstack.services.trading.channel import SHOWN, BotChannel, BotMessage
 from devstack.services.websocket.connection import Socket
-from devstack.services.websocket.frames import text_frame
 
 CHANNEL = "bots"
 

@@ -6,13 +6,13 @@ import asyncio
 import secrets
 from typing import TYPE_CHECKING, Any, Protocol
 
+from devstack.core.websocket_frames import CloseCode, text_frame
 from devstack.services.limits import Bucket
 from devstack.services.market.wire import COMPACT
 from devstack.services.trading.bots import CHANNEL as BOTS
 from devstack.services.trading.channel import Draft
 from devstack.services.trading.feed import TOPICS
 from devstack.services.websocket.connection import Socket
-from devstack.services.websocket.frames import CloseCode, text_frame
 
 if TYPE_CHECKING:
     from devstack.services.limits import Limits

@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from devstack.core.websocket_frames import text_frame
 from devstack.services.market.market import Market
 from devstack.services.market.wire import book_json, quote_json
 from devstack.services.websocket.connection import Socket
-from devstack.services.websocket.frames import text_frame
 
 LONGEST_WAIT_TICKS = 20
 """Ticks by which the clock may be set back before everybody gets a snapshot instead of waiting for it."""

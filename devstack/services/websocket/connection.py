@@ -13,17 +13,8 @@ from collections.abc import MutableSet
 from enum import Enum
 from typing import Any, Protocol
 
-from devstack.services.websocket.frames import (
-    Close,
-    CloseCode,
-    FrameReader,
-    Opcode,
-    Ping,
-    Pong,
-    ProtocolViolation,
-    close_frame,
-    frame,
-)
+from devstack.core.websocket import Close, Message, Ping, Pong, ProtocolError, Receiver
+from devstack.core.websocket_frames import CloseCode, Opcode, close_frame, encode_frame
 
 CLOSE_TIMEOUT = 2.0
 """Seconds that the peer has to answer a Close frame, or to read it."""
@@ -39,7 +30,7 @@ UNREAD_REPLIES = 64 * 1024
 
 NOT_SENT_LOW_WATER = getattr(sockets, "TCP_NOTSENT_LOWAT", {"linux": 25, "darwin": 0x201}.get(sys.platform))
 
-PING_FRAME = frame(Opcode.PING, b"")
+PING_FRAME = encode_frame(Opcode.PING, b"")
 
 
 class SocketHandler(Protocol):
@@ -96,7 +87,7 @@ class Socket(asyncio.Protocol):
         self.congested = False
         self._connections = connections
         self._loop = asyncio.get_running_loop()
-        self._reader = FrameReader(longest_message)
+        self._reader = Receiver(masked=True, max_message=longest_message)
         self._state = State.OPEN
         self._timer: asyncio.TimerHandle | None = None
         self._peer_code: int = CloseCode.ABNORMAL
@@ -163,12 +154,13 @@ class Socket(asyncio.Protocol):
         if self._state in (State.FAILED, State.CLOSED):
             return
         try:
-            for received in self._reader.feed(data):
+            self._reader.feed(data)
+            while (received := self._reader.next_event()) is not None:
                 self._dispatch(received)
-        except ProtocolViolation as violation:
-            self._peer_code, self._peer_reason = violation.code, violation.reason
+        except ProtocolError as violation:
+            self._peer_code, self._peer_reason = violation.code, violation.message
             if self._state is State.OPEN:
-                self.fail(violation.code, violation.reason)
+                self.fail(violation.code, violation.message)
             else:
                 self.transport.close()
         if self.congested and self.transport.get_write_buffer_size() > UNREAD_REPLIES:
@@ -177,11 +169,11 @@ class Socket(asyncio.Protocol):
 
     def _dispatch(self, received: object) -> None:
         match received:
-            case str() | bytes():
+            case Message(data):
                 if self._state is State.OPEN:
-                    self.handler.on_message(received)
+                    self.handler.on_message(data)
             case Ping(payload):
-                self.write(frame(Opcode.PONG, payload))
+                self.write(encode_frame(Opcode.PONG, payload))
             case Pong():
                 pass
             case Close(code, reason):
@@ -193,9 +185,7 @@ class Socket(asyncio.Protocol):
             return
         self._peer_code, self._peer_reason = code, reason
         if self._state is State.OPEN:
-            self.transport.write(
-                close_frame(code) if code != CloseCode.NO_STATUS else frame(Opcode.CLOSE, b"")
-            )
+            self.transport.write(close_frame(code))
             self._state = State.CLOSING
             self._end_within(CLOSE_TIMEOUT)
         self.transport.close()

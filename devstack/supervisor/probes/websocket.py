@@ -9,20 +9,16 @@ from collections import deque
 from devstack.core.handshake import Handshake, HandshakeError, HandshakeFault
 from devstack.core.http import Head, HttpError
 from devstack.core.websocket import (
-    NO_CLOSE,
-    NORMAL,
     Close,
     ConnectionClosedError,
     Message,
-    Opcode,
     Ping,
     Pong,
     ProtocolError,
     Receiver,
     WebSocketError,
-    close_payload,
-    encode_frame,
 )
+from devstack.core.websocket_frames import CloseCode, Opcode, close_payload, encode_frame
 from devstack.supervisor.probes.connection import Connection
 from devstack.supervisor.probes.http import read_body, read_head
 
@@ -78,14 +74,14 @@ class WebSocket:
                 case Close() as closing:
                     raise await self._closed_by_peer(closing)
 
-    async def close(self, code: int = NORMAL, reason: str = "") -> int:
-        """Say goodbye and return the code with which the other end closes; NO_CLOSE if it just ends."""
+    async def close(self, code: int = CloseCode.NORMAL, reason: str = "") -> int:
+        """Close, and return the code with which the other end closes; ABNORMAL if it just ends."""
         await self._send(Opcode.CLOSE, close_payload(code, reason))
         while True:
             try:
                 event = await self._next_event()
             except (ConnectionClosedError, ConnectionError):
-                return NO_CLOSE
+                return CloseCode.ABNORMAL
             if isinstance(event, Close):
                 return event.code
 
@@ -118,7 +114,7 @@ class WebSocket:
     async def _read(self) -> None:
         data = await self._connection.receive()
         if not data:
-            raise ConnectionClosedError(NO_CLOSE)
+            raise ConnectionClosedError(CloseCode.ABNORMAL)
         self._receiver.feed(data)
 
     async def _send(self, opcode: Opcode, payload: bytes) -> None:

@@ -16,7 +16,7 @@ from websockets.asyncio.server import ServerConnection, serve
 
 from devstack.checks.websocket.advice import advice_for
 from devstack.checks.websocket.conversation import WebSocketWish, check_websocket, excerpt
-from devstack.core.websocket import Opcode, close_payload, encode_frame
+from devstack.core.websocket_frames import Opcode, close_payload, encode_frame
 from devstack.core.websocket_report import WebSocketReport
 from devstack.core.websocket_url import parse_websocket_url
 from tests.raw_servers import (

@@ -17,7 +17,7 @@ import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
 from devstack.core.service import ProbeKind, ReadinessProbe
-from devstack.core.websocket import Opcode, encode_frame
+from devstack.core.websocket_frames import Opcode, encode_frame
 from devstack.supervisor.probes.probes import ProbeAnswer, ask, pauses, until_ready
 from tests.raw_servers import (
     Handler,

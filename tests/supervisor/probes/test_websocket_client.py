@@ -13,21 +13,15 @@ from websockets.asyncio.server import ServerConnection, serve
 
 from devstack.core.handshake import Handshake, HandshakeError, new_key
 from devstack.core.websocket import (
-    BAD_DATA,
-    NO_CLOSE,
-    PROTOCOL_BROKEN,
-    TOO_BIG,
     Close,
     ConnectionClosedError,
     Event,
-    Opcode,
     Pong,
     ProtocolError,
     Receiver,
     WebSocketError,
-    close_payload,
-    encode_frame,
 )
+from devstack.core.websocket_frames import CloseCode, Opcode, close_payload, encode_frame
 from devstack.supervisor.probes.connection import PlainConnection
 from devstack.supervisor.probes.websocket import WebSocket, upgrade
 from tests.raw_servers import Handler, request_of, response, saying, serving, switching, upgrading
@@ -196,12 +190,12 @@ class TestWithServersThatMisbehave:
     @pytest.mark.parametrize(
         ("frame", "code"),
         [
-            (encode_frame(Opcode.TEXT, b"hello", mask=b"abcd"), PROTOCOL_BROKEN),
-            (b"\xc1\x05hello", PROTOCOL_BROKEN),
-            (b"\x83\x00", PROTOCOL_BROKEN),
-            (b"\x81\x02\xff\xff", BAD_DATA),
-            (b"\x82\x7f\x00\x00\x00\x01\x00\x00\x00\x00", TOO_BIG),
-            (b"HTTP/1.1 200 OK\r\n", PROTOCOL_BROKEN),
+            (encode_frame(Opcode.TEXT, b"hello", mask=b"abcd"), CloseCode.PROTOCOL_ERROR),
+            (b"\xc1\x05hello", CloseCode.PROTOCOL_ERROR),
+            (b"\x83\x00", CloseCode.PROTOCOL_ERROR),
+            (b"\x81\x02\xff\xff", CloseCode.INVALID_DATA),
+            (b"\x82\x7f\x00\x00\x00\x01\x00\x00\x00\x00", CloseCode.TOO_BIG),
+            (b"HTTP/1.1 200 OK\r\n", CloseCode.PROTOCOL_ERROR),
         ],
     )
     def test_a_server_that_breaks_the_rules_is_told_so_with_a_code(self, frame: bytes, code: int) -> None:
@@ -232,7 +226,7 @@ class TestWithServersThatMisbehave:
         async def use(websocket: WebSocket) -> int:
             return await websocket.close()
 
-        assert talk(hang_up, use) == NO_CLOSE
+        assert talk(hang_up, use) == CloseCode.ABNORMAL
 
     def test_a_pong_that_answers_another_ping_is_not_ours(self) -> None:
         server = Recorder(encode_frame(Opcode.PONG, b"other"))
