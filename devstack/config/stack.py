@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from devstack.config.choice import check_exit_code_from, checked_scale, chosen_services, dependencies_of
-from devstack.config.claims import Wish, port_settings
-from devstack.config.environment import EnvFile, ResolvedEnvironment, resolve
-from devstack.config.mode import NODE_WORDS
+from devstack.config.environment.resolve import ResolvedEnvironment, resolve
 from devstack.config.options import StackOptions
-from devstack.config.port_plan import plan_ports, refuse_conflicts
-from devstack.config.project_files import ProjectFiles, read_project_files
-from devstack.config.service_build import ServiceBuilder, shared_environment
-from devstack.config.settings import Settings
+from devstack.config.ports.plan import plan_ports
+from devstack.config.project.mode import NODE_WORDS
+from devstack.config.project.read import ProjectFiles, read_project_files
+from devstack.config.selection import Selection, select_services
+from devstack.config.services.build import build_services, shared_environment
+from devstack.config.settings.types import Settings
 from devstack.core.stack import Stack
 
 
@@ -46,60 +45,34 @@ def load_stack(options: StackOptions, files: ProjectFiles | None = None) -> Load
     `options`.
     """
     files = files or read_project_files(options)
-    wish = _wish(options, files)
-    before = resolve(options.environ, files.layers)
-    environment = _with_moved_ports(options, wish, files.layers, before)
-    plan = plan_ports(wish, environment, before)
-    dependencies = dependencies_of(wish, options.project)
-    chosen = chosen_services(options.services, wish, dependencies, options.project)
-    check_exit_code_from(options.exit_code_from, chosen, wish, options.project)
-    refuse_conflicts(plan, [instance for name in chosen for instance in wish.instances(name)])
-    shared = shared_environment(options, wish, environment, plan)
-    builder = ServiceBuilder(options.project, wish, plan, environment.values() | shared, shared, dependencies)
+    selection = select_services(options, files)
+    planned = resolve(options.environ, files.layers)
+    environment = _with_moved_ports(options, files, selection, planned)
+    plan = plan_ports(selection, environment, planned, options.port_overrides)
+    shared = shared_environment(options, selection, environment, plan)
+    services = build_services(options, selection, environment, plan, shared)
     stack = Stack(
         project=options.project,
-        mode=wish.mode,
-        procfile=files.procfile.name,
-        services=tuple(builder.build(name, i) for name in chosen for i in wish.instances(name)),
+        mode=selection.mode,
+        procfile=selection.procfile,
+        services=services,
         environment=environment.values(),
         files=files.paths,
     )
-    return LoadedStack(
-        stack,
-        files.choice.reason,
-        files.procfile.reason,
-        environment,
-        shared,
-        files,
-        _node_notes(wish.mode, environment),
-    )
-
-
-def _wish(options: StackOptions, files: ProjectFiles) -> Wish:
-    """Return which services are wanted, how often, and with which settings."""
-    return Wish(
-        files.procfile.name,
-        files.lines,
-        files.choice.mode,
-        files.settings,
-        checked_scale(options.scale, files.lines, options.project),
-        options.port_overrides,
-    )
+    notes = _node_notes(selection.mode, environment)
+    return LoadedStack(stack, files.choice.reason, files.procfile.reason, environment, shared, files, notes)
 
 
 def _with_moved_ports(
-    options: StackOptions, wish: Wish, layers: tuple[EnvFile, ...], before: ResolvedEnvironment
+    options: StackOptions, files: ProjectFiles, selection: Selection, planned: ResolvedEnvironment
 ) -> ResolvedEnvironment:
-    """Resolve again with the moved ports, so that a `${PORT}` in a file follows.
+    """Resolve again with the moved ports, so that a `${PORT}` in a file follows."""
+    if not options.port_overrides:
+        return planned
+    from devstack.config.ports.moved import moved_variables
 
-    Foreman's PORT is each service's own: no `${PORT}` in a file can mean it.
-    """
-    explicit = port_settings(wish)
-    moved: dict[str, str] = {}
-    for (instance, variable), number in options.port_overrides.items():
-        if instance in explicit or (before.get(variable) and "." not in instance):
-            moved.setdefault(variable, str(number))
-    return resolve(options.environ, layers, moved) if moved else before
+    moved = moved_variables(options.port_overrides, selection, planned)
+    return resolve(options.environ, files.layers, moved) if moved else planned
 
 
 def _node_notes(mode: str, environment: ResolvedEnvironment) -> tuple[str, ...]:

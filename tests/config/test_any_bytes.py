@@ -14,7 +14,7 @@ from devstack.config.stack import LoadedStack
 from devstack.console.errors import error_text
 from devstack.errors import ConfigError
 from tests.config.projects import load, write
-from tests.config.settings_samples import SEED
+from tests.config.settings.samples import SEED
 
 FILES = {
     ".env": "PORT=5000 # c\nexport A='b c'\nC=\"${A:-d}\\n\"\n\nPORT2=${PORT}\n",

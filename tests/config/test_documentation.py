@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from devstack.config.environment import read_env_file, resolve
-from devstack.config.settings_rules import PORT_KEYS, READY_KINDS, SERVICE_KEYS, parse_settings
+from devstack.config.environment.env_file import read_env_file
+from devstack.config.environment.resolve import resolve
+from devstack.config.settings.rules import PORT_KEYS, READY_KINDS, SERVICE_KEYS, parse_settings
 
 PAGE = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text("utf-8")
 

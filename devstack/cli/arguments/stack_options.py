@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from devstack.config.locate import procfile_project, project_folder, recorded_project, starting_folder
+from devstack.config.project.locate import procfile_project, project_folder, recorded_project, starting_folder
 from devstack.errors import UsageError
 
 if TYPE_CHECKING:

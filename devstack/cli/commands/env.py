@@ -33,7 +33,7 @@ def run(request: StackRequest) -> None:
 
 def _shared_rows(loaded: LoadedStack) -> Iterator[EnvironmentRow]:
     """Yield what every service gets from a file, from devstack, or from the shell instead of a file."""
-    from devstack.config.environment import DEVSTACK, SHELL
+    from devstack.config.environment.resolve import DEVSTACK, SHELL
     from devstack.console.environment import EnvironmentRow
 
     for name, value, source, line, hides in loaded.environment.variables.values():
@@ -47,7 +47,7 @@ def _shared_rows(loaded: LoadedStack) -> Iterator[EnvironmentRow]:
 
 def _own_rows(loaded: LoadedStack, service: Service) -> Iterator[EnvironmentRow]:
     """Yield what `service` gets beside that: its own settings, its own ports, its name."""
-    from devstack.config.environment import DEVSTACK
+    from devstack.config.environment.resolve import DEVSTACK
     from devstack.console.environment import EnvironmentRow
 
     settings = loaded.settings.service(service.base)
@@ -63,8 +63,8 @@ def _own_rows(loaded: LoadedStack, service: Service) -> Iterator[EnvironmentRow]
 
 def _without_secrets(rows: Sequence[EnvironmentRow]) -> list[EnvironmentRow]:
     """Return `rows` with every secret masked, also where another variable repeats it."""
-    from devstack.config.environment import DEVSTACK
-    from devstack.config.secrets import holds_secret, is_secret, masked
+    from devstack.config.environment.resolve import DEVSTACK
+    from devstack.config.environment.secrets import holds_secret, is_secret, masked
 
     secrets = {row.value for row in rows if is_secret(row.name, row.value)}
     return [

@@ -13,7 +13,7 @@ from devstack.cli.arguments.stack_options import options_in
 from devstack.errors import RunDirectoryError, UsageError
 
 if TYPE_CHECKING:
-    from devstack.config.proposal import ProposedFile
+    from devstack.config.proposal.proposed import ProposedFile
 
 
 def init(
@@ -33,8 +33,8 @@ def init(
     From package.json, the sources, vite.config, pyproject, Procfile or compose. Shows them first; overwrites
     nothing without a yes.
     """
-    from devstack.config.propose import propose
-    from devstack.config.proposed_stack import check_proposal, known_environment
+    from devstack.config.proposal.loading import check_proposal, known_environment
+    from devstack.config.proposal.propose import propose
 
     options = options_in(globals_of(ctx).project)
     folder = options.project

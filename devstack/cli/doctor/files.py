@@ -13,7 +13,7 @@ from devstack.core.findings import Finding
 if TYPE_CHECKING:
     from devstack.checks.doctor import Tool
     from devstack.checks.dotenv.files import EnvValue
-    from devstack.config.package_json import PackageJson
+    from devstack.config.node.package_json import PackageJson
     from devstack.config.stack import LoadedStack
     from devstack.core.service import Service
     from devstack.core.vite_config import ViteConfig
@@ -28,7 +28,7 @@ def examine_files(loaded: LoadedStack, mode_reason: str, *, is_running: bool) ->
     Of a running stack, the Vite that really runs is judged elsewhere.
     """
     from devstack.checks.doctor import check_mode, check_tools
-    from devstack.config.package_json import read_package_json
+    from devstack.config.node.package_json import read_package_json
 
     stack = loaded.stack
     yield check_mode(stack.mode, mode_reason, stack.procfile)
@@ -57,7 +57,7 @@ def _tools(packages: list[PackageJson]) -> Iterator[Tool]:
 
 def _examine_env_files(loaded: LoadedStack, packages: list[PackageJson]) -> Iterator[Finding]:
     from devstack.checks.dotenv.files import compare_with_example, find_browser_secrets
-    from devstack.config.environment import layer_names
+    from devstack.config.environment.env_file import layer_names
 
     stack = loaded.stack
     example = next(
@@ -81,7 +81,8 @@ def _examine_env_files(loaded: LoadedStack, packages: list[PackageJson]) -> Iter
 def _values(project: str, name: str) -> list[EnvValue] | None:
     """Return the values of one `.env` file as devstack reads it by itself, or None where there is none."""
     from devstack.checks.dotenv.files import EnvValue
-    from devstack.config.environment import read_env_file, resolve
+    from devstack.config.environment.env_file import read_env_file
+    from devstack.config.environment.resolve import resolve
 
     file = read_env_file(os.path.join(project, name), name)
     if file is None:
@@ -130,8 +131,8 @@ def _vite_service(loaded: LoadedStack) -> tuple[Service | None, str]:
 
 def _command_behind(service: Service) -> str:
     """Return what a service runs: of a call of a package.json script, the script."""
-    from devstack.config.node_commands import called_script
-    from devstack.config.package_json import read_package_json
+    from devstack.config.node.commands import called_script
+    from devstack.config.node.package_json import read_package_json
 
     called = called_script(service.command)
     package = read_package_json(service.cwd) if called and not called.folder else None

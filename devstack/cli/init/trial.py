@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from devstack.config.seen_ports import SeenService
+from devstack.config.proposal.seen_ports import SeenService
 from devstack.config.stack import load_stack
 from devstack.console.wording import trouble_lines
 from devstack.core.events import Cause, Event, ServiceChanged, StackStopping, Trouble

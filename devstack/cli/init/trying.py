@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 import typer
 
 from devstack.cli.init.trial import TrialInterruptedError, try_services
-from devstack.config.propose import proposal_with_dev
-from devstack.config.proposed_stack import known_environment, load_proposed
-from devstack.config.seen_ports import SeenService, with_seen
-from devstack.config.settle_ports import settle
+from devstack.config.proposal.loading import known_environment, load_proposed
+from devstack.config.proposal.propose import proposal_with_dev
+from devstack.config.proposal.seen_ports import SeenService, with_seen
+from devstack.config.proposal.settle_ports import settle
 
 if TYPE_CHECKING:
     from devstack.config.options import StackOptions
-    from devstack.config.proposal import Proposal
+    from devstack.config.proposal.proposed import Proposal
 
 
 def try_proposal(options: StackOptions, proposal: Proposal) -> tuple[Proposal, bool]:
