@@ -84,6 +84,7 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "dotenv": set(),
         "reports": set(),
         "impostors": {"facts"},
+        "suspended": {"facts"},
         "vite": {"attempts", "facts"},
         "websocket": {"attempts", "facts", "vite"},
         "parity": {"attempts", "vite"},

@@ -19,13 +19,15 @@ class StackFacts:
 
     `services` is pid → service for the stack's processes, "" for one that belongs to no service (the
     supervisor, or one that slipped away). `listeners` are the stack's own and whoever else listens on a
-    claimed port. `owners` describes their processes by pid.
+    claimed port. `owners` describes their processes by pid. `suspended` are pids of the stack that a signal
+    has stopped.
     """
 
     stack: Stack
     services: Mapping[int, str] = field(default_factory=dict)
     listeners: tuple[Listener, ...] = ()
     owners: Mapping[int, Owner] = field(default_factory=dict)
+    suspended: tuple[int, ...] = ()
 
     def service_of(self, listener: Listener) -> str | None:
         """Return the service that `listener` belongs to, "" for the stack's own, None for a stranger."""
@@ -91,11 +93,13 @@ def gather_facts(stack: Stack, marks: Marks, ours: Iterable[int] = ()) -> StackF
     """
     from devstack.machine.owners import OurStack, describe_owners
 
-    services = dict.fromkeys(ours, "") | {member.row.pid: member.service for member in find_members(marks)}
+    members = find_members(marks)
+    services = dict.fromkeys(ours, "") | {member.row.pid: member.service for member in members}
+    suspended = tuple(member.row.pid for member in members if member.row.is_suspended)
     claimed = {claim.port for claim in stack.claims}
     found = tuple(one for one in find_listeners() if one.port in claimed or one.pid in services)
     described = describe_owners(found, OurStack(stack.project, cookie=marks.cookie))
-    return StackFacts(stack, services, found, _by_pid(described))
+    return StackFacts(stack, services, found, _by_pid(described), suspended)
 
 
 def look_at_ports(facts: StackFacts, ports: Collection[int]) -> StackFacts:

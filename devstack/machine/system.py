@@ -37,13 +37,17 @@ class ProcessId:
 
 @dataclass(frozen=True, slots=True)
 class ProcessRow:
-    """One living process as the system's table has it. `group` is 0 where there are no process groups."""
+    """One living process as the system's table has it. `group` is 0 where there are no process groups.
+
+    `is_suspended`: a signal has stopped it (job control, SIGSTOP).
+    """
 
     id: ProcessId
     parent: int
     group: int
     session: int
     is_zombie: bool
+    is_suspended: bool = False
 
     @property
     def pid(self) -> int:
@@ -92,6 +96,7 @@ def _read_proc_stat(pid: int) -> ProcessRow | None:
         session=int(fields[3]),
         # A first thread that has ended shows Z while others still run and hold the process's files open.
         is_zombie=fields[0] in (b"Z", b"X") and int(fields[17]) <= 1,
+        is_suspended=fields[0] == b"T",  # not t: a debugger holds it
     )
 
 
@@ -107,6 +112,7 @@ def _read_with_psutil(pid: int) -> ProcessRow | None:
                 group=0 if IS_WINDOWS else os.getpgid(pid),
                 session=0 if IS_WINDOWS else os.getsid(pid),
                 is_zombie=process.status() == psutil.STATUS_ZOMBIE,
+                is_suspended=process.status() == psutil.STATUS_STOPPED,
             )
     except (psutil.NoSuchProcess, psutil.AccessDenied, ProcessLookupError, PermissionError):
         return None

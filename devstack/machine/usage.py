@@ -14,11 +14,12 @@ SAMPLE = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """CPU in per cent of one core, resident memory in bytes, and the ports listened on."""
+    """CPU in per cent of one core, resident memory in bytes, ports listened on, pids of suspended processes."""
 
     cpu_percent: float = 0.0
     rss_bytes: int = 0
     ports: tuple[int, ...] = ()
+    suspended: tuple[int, ...] = ()
 
 
 def measure(groups: Mapping[int, str], cookie: str = "") -> dict[str, Usage]:
@@ -41,6 +42,7 @@ def measure(groups: Mapping[int, str], cookie: str = "") -> dict[str, Usage]:
             round(100 * max(after[name][0] - before[name][0], 0.0) / elapsed, 1),
             after[name][1],
             tuple(sorted(ports.get(name, ()))),
+            tuple(one.row.pid for one in members if one.service == name and one.row.is_suspended),
         )
         for name in set(pids.values())
     }

@@ -113,6 +113,17 @@ def test_a_service_that_suspends_itself_is_named_with_the_signal(project: Projec
     assert project.status()["web"]["suspended"] is None
 
 
+def test_a_suspended_child_of_a_service_is_named_by_status_and_doctor(project: Project) -> None:
+    one(project, "sleep 600 & echo child=$!; echo up; wait")
+    project.up_detached()
+    child = project.number("web", "child")
+    os.kill(child, signal.SIGSTOP)
+    until(lambda: is_stopped(child), "it to be suspended")
+    assert project.status()["web"]["suspended"] == {"pid": child, "signal": None, "since": None}
+    assert f"its process {child} is suspended" in project.run("status").stdout
+    assert f"web is suspended (pid {child})" in project.run("doctor").stdout
+
+
 def test_a_suspended_service_stops_without_waiting_for_the_grace(project: Project) -> None:
     one(project, project.script("echoes.py", ECHOES))
     project.up_detached()

@@ -45,13 +45,14 @@ def _examine_running(stack: Stack, record: Record) -> tuple[Finding, ...]:
 
     from devstack.checks.contract import check_contract
     from devstack.checks.doctor import check_firewall, with_ports
+    from devstack.checks.suspended import check_suspended
     from devstack.cli.running_facts import facts_of_run
 
     running = with_ports(stack, {service.name: service.ports for service in record.services})
     facts = facts_of_run(running, record)
 
     async def examine() -> tuple[Finding, ...]:
-        return *await check_contract(facts), *await check_firewall(facts)
+        return *check_suspended(facts), *await check_contract(facts), *await check_firewall(facts)
 
     return asyncio.run(examine())
 

@@ -44,9 +44,12 @@ def _show(folder: str, *, as_json: bool, no_color: bool, again: bool = False) ->
 
 
 def _suspended_note(service: dict[str, Any]) -> str:
-    signal, since = service["suspended"]["signal"], service["suspended"]["since"]
-    resume = f"`kill -CONT {service['pid']}` resumes it"
-    return f"{service['name']} is suspended by {signal} since {since} and does nothing; {resume}"
+    suspended = service["suspended"]
+    resume = f"`kill -CONT {suspended['pid']}` resumes it"
+    if suspended["signal"] is None:
+        return f"{service['name']}: its process {suspended['pid']} is suspended and does nothing; {resume}"
+    how = f"by {suspended['signal']} since {suspended['since']}"
+    return f"{service['name']} is suspended {how} and does nothing; {resume}"
 
 
 def _taken_ports(services: list[dict[str, Any]], record: Record | None) -> list[str]:
@@ -104,16 +107,20 @@ def _service(one: dict[str, Any], usage: Any) -> dict[str, Any]:
         **{key: one[key] for key in ("uptime_s", "restarts", "exit_code")},
         "cpu_percent": usage.cpu_percent if runs else None,
         "rss_bytes": usage.rss_bytes if runs else None,
-        "suspended": _suspended(one.get("suspended")),
+        "suspended": _suspended(one, usage.suspended),
     }
 
 
-def _suspended(suspension: dict[str, Any] | None) -> dict[str, Any] | None:
-    """Return by which signal and since when a service is suspended, for JSON."""
+def _suspended(one: dict[str, Any], pids: tuple[int, ...]) -> dict[str, Any] | None:
+    """Return which process of a service is suspended, by which signal and since when, for JSON.
+
+    The supervisor knows signal and time of main processes; the process table (`pids`) shows the others.
+    """
+    suspension = one.get("suspended")
     if suspension is None:
-        return None
+        return {"pid": pids[0], "signal": None, "since": None} if pids else None
     from datetime import UTC, datetime
     from signal import Signals
 
     since = datetime.fromtimestamp(suspension["since"], UTC).isoformat(timespec="seconds")
-    return {"signal": Signals(suspension["signal"]).name, "since": since}
+    return {"pid": one["pid"], "signal": Signals(suspension["signal"]).name, "since": since}
