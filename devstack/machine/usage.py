@@ -14,7 +14,7 @@ SAMPLE = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """CPU in per cent of one core, resident memory in bytes, ports listened on, pids of suspended processes."""
+    """CPU in per cent of one core, resident memory in bytes, ports listened on, pids that are suspended."""
 
     cpu_percent: float = 0.0
     rss_bytes: int = 0
