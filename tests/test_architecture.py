@@ -72,7 +72,7 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "settings": {"files"},
         "project": {"environment", "files", "options", "procfile", "settings"},
         "selection": {"options", "procfile", "project", "settings"},
-        "ports": {"environment", "procfile", "selection", "settings"},
+        "ports": {"environment", "node", "procfile", "selection", "settings"},
         "services": {"environment", "options", "ports", "project", "selection", "settings"},
         "stack": {"environment", "options", "ports", "project", "selection", "services", "settings"},
         "proposal": {"environment", "files", "node", "options", "procfile", "project", "settings", "stack"},

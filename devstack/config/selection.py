@@ -27,6 +27,7 @@ class Selection(NamedTuple):
     scale: Mapping[str, int]
     dependencies: Mapping[str, tuple[str, ...]]
     chosen: tuple[str, ...]
+    project: str = ""
 
     def instances(self, name: str) -> tuple[str, ...]:
         """Return the names of the instances of a service: `worker`, `worker.2`, …"""
@@ -55,6 +56,7 @@ def select_services(options: StackOptions, files: ProjectFiles) -> Selection:
         options.scale,
         dependencies,
         chosen,
+        options.project,
     )
     _check_exit_code_from(options, selection, names)
     return selection

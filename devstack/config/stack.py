@@ -59,7 +59,10 @@ def load_stack(options: StackOptions, files: ProjectFiles | None = None) -> Load
         environment=environment.values(),
         files=files.paths,
     )
-    notes = _node_notes(selection.mode, environment)
+    notes = (
+        *_node_notes(selection.mode, environment),
+        *(ports.note for ports in plan.values() if ports.note),
+    )
     return LoadedStack(stack, files.choice.reason, files.procfile.reason, environment, shared, files, notes)
 
 

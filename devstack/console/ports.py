@@ -50,7 +50,14 @@ def show_ports(reports: Sequence[PortReport], *, no_color: bool, to_stderr: bool
 def _cells(report: PortReport) -> tuple[str, ...]:
     claim = report.claim
     owner = "" if report.state is PortState.FREE else name_owners(report)
-    cells = (str(claim.port), report.state.value, claim.service, claim.variable or "", claim.purpose, owner)
+    cells = (
+        str(claim.port),
+        report.state.value,
+        claim.service,
+        claim.variable or "",
+        claim.purpose or claim.source,
+        owner,
+    )
     return tuple(printable(cell) for cell in cells)
 
 

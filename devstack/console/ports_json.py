@@ -32,6 +32,8 @@ def _report_json(report: PortReport) -> dict[str, Any]:
         "service": claim.service,
         "purpose": claim.purpose or None,
         "protocol": claim.protocol.value,
+        "source": claim.source or None,
+        "expected": False,
         "state": report.state.value,
         "owners": [_owner_json(owner) for owner in report.owners],
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple, assert_never
 
@@ -26,6 +26,7 @@ class PortClaim:
 
     `variable` is the environment variable that hands the number over, None where nothing does. `path` and
     `subprotocol` matter to WebSockets; `also_ws` says that an HTTP claim serves a WebSocket at `path` too.
+    `source` is where the claim stands, for people; `is_inferred` says that nobody declared it.
     """
 
     service: str
@@ -36,6 +37,8 @@ class PortClaim:
     path: str | None = None
     subprotocol: str | None = None
     also_ws: bool = False
+    source: str = field(default="", compare=False)
+    is_inferred: bool = False
 
     @property
     def url(self) -> str:

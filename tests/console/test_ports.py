@@ -191,6 +191,8 @@ def test_the_json_has_the_contracts_keys_and_null_for_what_is_unknown() -> None:
         "service": "web",
         "purpose": None,
         "protocol": "tcp",
+        "source": None,
+        "expected": False,
         "state": "free",
         "owners": [],
     }

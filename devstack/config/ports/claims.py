@@ -11,6 +11,9 @@ from devstack.config.settings.types import PortSetting
 from devstack.core.ports import LAST_PORT, SEED_TABLE, PortClaim, TableRow, is_port
 from devstack.errors import ConfigError
 
+TABLE = "table"
+"""The source of a claim by the seed's table."""
+
 Moves = Mapping[tuple[str, str], int]
 """(instance, variable) → the port to which devstack moves that claim."""
 
@@ -24,10 +27,14 @@ class PlannedClaim(NamedTuple):
 
 
 class Ports(NamedTuple):
-    """What one instance has: its claims, and the PORT that foreman's rule gives it, claimed or not."""
+    """What one instance has: its claims, and the PORT that foreman's rule gives it, claimed or not.
+
+    `note` says why a claim that its command suggests is not made.
+    """
 
     planned: tuple[PlannedClaim, ...] = ()
     foreman: int | None = None
+    note: str = ""
 
     @property
     def claims(self) -> tuple[PortClaim, ...]:
@@ -78,6 +85,7 @@ def _planned(
         path=setting.path,
         subprotocol=setting.subprotocol,
         also_ws=setting.also_ws,
+        source=f"{setting.source}:{setting.line}" if setting.source else TABLE,
     )
     return PlannedClaim(claim, source, line)
 

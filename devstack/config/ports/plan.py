@@ -27,11 +27,16 @@ def plan_ports(
     unknown = [(i, line) for i, line in enumerate(selection.lines) if line.name not in known]
     claimed = _numbers(known)
     if environment.get(PORT) is not None:
-        others = {line.name: shared_port(line, environment, claimed) for _, line in unknown}
+        others = {line.name: shared_port(selection, line, environment, claimed) for _, line in unknown}
     else:
         usual = _numbers(_known_ports(selection, planned)) if moves else claimed
         others = foreman_ports(selection, unknown, usual | claimed)
     plan = known | others
+    undeclared = [line for _, line in unknown if not others[line.name].planned]
+    if undeclared and selection.settings.infer:
+        from devstack.config.ports.inferred import with_inferred
+
+        plan = with_inferred(selection, undeclared, plan, environment)
     if selection.scale:
         from devstack.config.ports.instances import all_instances
 

@@ -22,16 +22,24 @@ def own_port(selection: Selection, line: ProcfileLine) -> Ports | None:
         return None
     place = selection.settings.name, own.lines.get(f"env.{PORT}")
     number = parse_port(own.env[PORT], PORT, *place)
-    return _claim_if_named(line, number, *place)
+    return _claim_if_named(selection, line, number, *place)
 
 
-def _claim_if_named(line: ProcfileLine, number: int, source: str, at: int | None) -> Ports:
+def _claim_if_named(
+    selection: Selection, line: ProcfileLine, number: int, source: str, at: int | None
+) -> Ports:
     if not names_port(line.command):
         return Ports()
-    return Ports((PlannedClaim(PortClaim(line.name, number, PORT), source, at),))
+    return Ports((PlannedClaim(_claim(selection, line, number), source, at),))
 
 
-def shared_port(line: ProcfileLine, environment: ResolvedEnvironment, claimed: set[int]) -> Ports:
+def _claim(selection: Selection, line: ProcfileLine, number: int) -> PortClaim:
+    return PortClaim(line.name, number, PORT, source=f"{selection.procfile}:{line.line} $PORT")
+
+
+def shared_port(
+    selection: Selection, line: ProcfileLine, environment: ResolvedEnvironment, claimed: set[int]
+) -> Ports:
     """Return the ports of a service that nothing is known of, where PORT is set: it gets that value.
 
     Its command names `$PORT` because it listens there, or because it talks to the one that does.
@@ -40,7 +48,7 @@ def shared_port(line: ProcfileLine, environment: ResolvedEnvironment, claimed: s
     number = parse_port(variable.value, PORT, variable.source, variable.line)
     if number in claimed:
         return Ports()
-    return _claim_if_named(line, number, variable.source, variable.line)
+    return _claim_if_named(selection, line, number, variable.source, variable.line)
 
 
 def foreman_ports(
@@ -64,7 +72,7 @@ def foreman_ports(
                 hint=f"give services.{line.name} its ports in devstack.toml, or set PORT",
             )
         taken.add(number)
-        claims = (PlannedClaim(PortClaim(line.name, number, PORT)),) if names_port(line.command) else ()
+        claims = (PlannedClaim(_claim(selection, line, number)),) if names_port(line.command) else ()
         found[line.name] = Ports(claims, number)
     return found
 

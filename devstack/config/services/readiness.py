@@ -28,6 +28,8 @@ def readiness_probes(
 
 def _of_claim(claim: PortClaim) -> tuple[ReadinessProbe, ...]:
     socket = ReadinessProbe(ProbeKind.WS, claim.port, claim.path or "/", subprotocol=claim.subprotocol)
+    if claim.is_inferred:  # what it answers to GET / is not known; that it listens says enough
+        return (ReadinessProbe(ProbeKind.TCP, claim.port),)
     match claim.protocol:
         case Protocol.TCP:
             return (ReadinessProbe(ProbeKind.TCP, claim.port),)

@@ -55,15 +55,15 @@ _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, section 5.6.2
 def parse_settings(text: str, path: str = "", name: str = FILE_NAME) -> Settings:
     """Return the settings that the TOML document `text` holds."""
     document = _document(text, name)
-    services = document.table(("services",)).get("services")
-    if services is None:
-        return Settings(path, name)
-    nodes = services.table()
+    tables = document.table(("services", "stack"))
+    stack = tables["stack"].table(("infer",)) if "stack" in tables else {}
+    nodes = tables["services"].table() if "services" in tables else {}
     return Settings(
         path,
         name,
         {key: _service(node) for key, node in nodes.items()},
         {key: node.line for key, node in nodes.items()},
+        stack["infer"].boolean() if "infer" in stack else True,
     )
 
 

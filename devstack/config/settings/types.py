@@ -71,12 +71,16 @@ class ServiceSettings(NamedTuple):
 
 
 class Settings(NamedTuple):
-    """The whole file: its name as a person would write it, and its services with their lines."""
+    """The whole file: its name as a person would write it, and its services with their lines.
+
+    `infer` says that claims may be read from commands.
+    """
 
     path: str = ""
     name: str = FILE_NAME
     services: Mapping[str, ServiceSettings] = MappingProxyType({})
     lines: Mapping[str, int | None] = MappingProxyType({})
+    infer: bool = True
 
     def service(self, name: str) -> ServiceSettings:
         """Return what is said of `name`; nothing said is a value too."""
