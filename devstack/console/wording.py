@@ -203,6 +203,12 @@ def place_lines(trouble: Trouble) -> list[str]:
     if trouble.beyond:
         places = " and ".join(trouble.beyond)
         lines.append(f"it listens on {places}, where no client of localhost reaches it: bind 127.0.0.1")
+    if trouble.found_at:
+        folder, _, program = trouble.found_at.rpartition("/")
+        lines.append(
+            f"{program} is in {folder}: use {trouble.found_at} in the Procfile, "
+            "or activate the environment before devstack up"
+        )
     return lines + [f"port {port} is held by {who}" for port, who in trouble.held_by]
 
 

@@ -59,7 +59,8 @@ class Trouble:
 
     `answer` is the last answer to its probe, `listens_on` the ports on which it does listen, `beyond` the
     places (`192.0.2.2:5000`) where it listens on a port of its own and no client of `localhost` reaches it,
-    `held_by` who else listens on a port of its own, and `last_lines` the end of its output.
+    `held_by` who else listens on a port of its own, and `last_lines` the end of its output. `found_at` is
+    where a program stands that was not found on the PATH.
     """
 
     name: str
@@ -71,6 +72,7 @@ class Trouble:
     waits_for: tuple[str, ...] = ()
     held_by: tuple[tuple[int, str], ...] = ()  # port, who
     beyond: tuple[str, ...] = ()
+    found_at: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,7 +56,8 @@ def foreman_ports(
 ) -> dict[str, Ports]:
     """Return service → ports by foreman's rule for `unknown` (position in the Procfile, and line).
 
-    5000, 5100, 5200 … by position; what is in `claimed` is passed over. ConfigError where no port is left.
+    5000, 5100, 5200 … by position; what is in `claimed` is passed over. Past the last port a service gets
+    none; ConfigError where its command names `$PORT`.
     """
     taken = set(claimed)
     found = {}
@@ -64,6 +65,9 @@ def foreman_ports(
         number = FOREMAN_BASE + FOREMAN_STEP * position
         while number in taken:
             number += FOREMAN_STEP
+        if not is_port(number) and not names_port(line.command):
+            found[line.name] = Ports()  # it does not ask for one
+            continue
         if not is_port(number):
             raise ConfigError(
                 f"no port is left for {line.name}: foreman's rule gives {number}",

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from devstack.core.events import Trouble
-from devstack.core.service import UP_STATES, Service
+from devstack.core.service import UP_STATES, Service, ServiceStatus
 from devstack.core.terminal_text import plain_text
 from devstack.machine.process_tree import Marks, find_members
 from devstack.supervisor.run_folder.paths import logs_folder
@@ -46,7 +46,30 @@ def _trouble_of(running: RunningStack, name: str, scene: Scene) -> Trouble:
         waits_for=_waits_for(running, runner.service),
         held_by=scene.others_on(runner.service),
         beyond=_beyond(runner.service, own),
+        found_at=_found_at(runner.service, running.stack.project) if _is_not_found(status) else "",
     )
+
+
+PROGRAM_FOLDERS = (".venv/bin", "venv/bin", "node_modules/.bin")
+"""Where a project keeps programs that are not on the PATH unless its environment is activated."""
+
+
+def _is_not_found(status: ServiceStatus) -> bool:
+    return status.exit is not None and status.exit.code == 127
+
+
+def _found_at(service: Service, project: str) -> str:
+    """Return where a service's program stands, from the service's folder; "" if in none of the folders."""
+    words = (word for word in service.command.split() if "=" not in word and word != "exec")
+    program = next(words, "")
+    if not program or "/" in program:
+        return ""
+    for folder in dict.fromkeys((service.cwd, project)):
+        for place in PROGRAM_FOLDERS:
+            path = os.path.join(folder, place, program)
+            if os.access(path, os.X_OK):
+                return os.path.relpath(path, service.cwd)
+    return ""
 
 
 def _waits_for(running: RunningStack, service: Service) -> tuple[str, ...]:

@@ -208,6 +208,12 @@ def test_too_many_services_for_foremans_rule_is_an_error(tmp_path: Path) -> None
     assert ("no port is left for s606" in error.message, error.location) == (True, "Procfile:607")
 
 
+def test_past_the_last_port_a_service_that_asks_for_none_gets_none(tmp_path: Path) -> None:
+    loaded = load(write(tmp_path, {"Procfile": "".join(f"s{i}: run\n" for i in range(700))}))
+    assert seen_by(loaded, "s605")["PORT"] == "65500"
+    assert "PORT" not in seen_by(loaded, "s606")
+
+
 # Conflicts.
 
 
