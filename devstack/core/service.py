@@ -181,14 +181,6 @@ class ExitStatus:
         return self.code if self.code is not None else 127
 
 
-@dataclass(frozen=True, slots=True)
-class Suspension:
-    """A process that a signal has stopped: which signal, and since when (Unix time in seconds)."""
-
-    signal: int
-    since: float
-
-
 class Stopped(StrEnum):
     """Why a service is in STOPPING: what ended it, or is to."""
 

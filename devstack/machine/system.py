@@ -306,25 +306,19 @@ def open_descriptors() -> list[int]:
     return [int(name) for name in os.listdir("/proc/self/fd" if IS_LINUX else "/dev/fd") if name.isdigit()]
 
 
-@dataclass(frozen=True, slots=True)
-class CaughtSignal:
-    """A signal that was waited for. `is_from_terminal`: the kernel sent it to the whole foreground group."""
+def wait_for_signal(numbers: Collection[int], seconds: float | None) -> tuple[int, bool] | None:
+    """Wait until one of `numbers`, which are blocked, comes; None after `seconds`.
 
-    number: int
-    is_from_terminal: bool = False
-
-
-def wait_for_signal(numbers: Collection[int], seconds: float | None) -> CaughtSignal | None:
-    """Wait until one of `numbers`, which are blocked, comes, and return it; None after `seconds`.
+    Return it, and whether the terminal sent it: then the whole foreground process group has it.
 
     With None there is no limit. macOS has neither sigtimedwait, so this does not wait with a limit there, nor
     sigwaitinfo, so it does not know who sent a signal.
     """
     if not hasattr(signal, "sigwaitinfo"):
-        return CaughtSignal(int(signal.sigwait(numbers))) if seconds is None else None
+        return (int(signal.sigwait(numbers)), False) if seconds is None else None
     info = signal.sigwaitinfo(numbers) if seconds is None else signal.sigtimedwait(numbers, seconds)
     si_kernel = 0x80
-    return CaughtSignal(info.si_signo, info.si_code == si_kernel) if info is not None else None
+    return (info.si_signo, info.si_code == si_kernel) if info is not None else None
 
 
 def dump_no_core() -> None:

@@ -18,7 +18,8 @@ from devstack.cli.arguments import typer_commands
 from devstack.cli.arguments.app import build_app
 from devstack.cli.arguments.declared import COMMANDS
 from devstack.cli.arguments.quick import read_quickly
-from devstack.cli.arguments.requests import LogsRequest, UpRequest
+from devstack.cli.arguments.requests import LogsRequest
+from devstack.cli.arguments.up_request import UpRequest
 from devstack.cli.arguments.words import named_command, with_help_behind
 
 FLAGS = sorted(

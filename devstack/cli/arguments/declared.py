@@ -6,9 +6,8 @@ also answers help, completion, errors and everything unusual.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
-
-from devstack.cli.arguments.requests import DownRequest, LogsRequest, StackRequest, StatusRequest, UpRequest
+from importlib import import_module
+from typing import Any
 
 FLAG, TEXT, TEXTS, SECONDS, COUNT = "flag", "text", "texts", "seconds", "count"
 """The kinds of options: on or off, one text, a text each time it is given, and two kinds of numbers."""
@@ -17,28 +16,49 @@ MOST_SECONDS = 1e9
 MOST_DIGITS = 10
 
 
-class Option(NamedTuple):
+class Option:
     """One option. `name` is the request's field; `default` is typer's, None for none."""
 
-    name: str
-    flags: tuple[str, ...]
-    kind: str
-    help: str
-    metavar: str | None = None
-    default: Any = None
+    __slots__ = ("default", "flags", "help", "kind", "metavar", "name")
+
+    def __init__(
+        self,
+        name: str,
+        flags: tuple[str, ...],
+        kind: str,
+        help: str,  # noqa: A002 - typer's word
+        metavar: str | None = None,
+        default: Any = None,
+    ) -> None:
+        self.name, self.flags, self.kind = name, flags, kind
+        self.help, self.metavar, self.default = help, metavar, default
 
 
-class Command(NamedTuple):
+class Command:
     """One command: what it is asked by, and `run(request)` in the module `devstack.cli.commands.<module>`.
 
-    `services` is the help of its service names, None where it takes none.
+    `request` names the request's class behind its module in `cli/arguments`, which is loaded when it is made.
+    `services` is the help of its service names, None where it takes none. Plain classes: a NamedTuple takes
+    half a millisecond to make, and every start would wait for it.
     """
 
-    module: str
-    request: Any
-    options: tuple[Option, ...]
-    help: str
-    services: str | None = None
+    __slots__ = ("help", "module", "options", "request", "services")
+
+    def __init__(
+        self,
+        module: str,
+        request: str,
+        options: tuple[Option, ...],
+        help: str,  # noqa: A002 - typer's word
+        services: str | None = None,
+    ) -> None:
+        self.module, self.request, self.options = module, request, options
+        self.help, self.services = help, services
+
+    def make_request(self, **values: Any) -> Any:
+        """Return the request that holds `values`."""
+        module, _, name = self.request.partition(":")
+        return getattr(import_module(f"devstack.cli.arguments.{module}"), name)(**values)
 
 
 MODE = Option("mode", ("--mode",), TEXT, "dev, prod, or any X with a Procfile.X.", "MODE")
@@ -65,7 +85,7 @@ LOOKS = (MODE, JSON, PROCFILE, ENV_FILE)
 COMMANDS: dict[str, Command] = {
     "up": Command(
         "up",
-        UpRequest,
+        "up_request:UpRequest",
         (
             MODE,
             Option(
@@ -100,26 +120,26 @@ COMMANDS: dict[str, Command] = {
     ),
     "down": Command(
         "down",
-        DownRequest,
+        "requests:DownRequest",
         (Option("timeout", ("--timeout",), SECONDS, "Seconds until what still runs is killed.", "S"),),
         "Stop the running stack. Nothing running is no error.",
     ),
     "check-ports": Command(
         "check_ports",
-        StackRequest,
+        "requests:StackRequest",
         LOOKS,
         "Show every claimed port: free, or held by whom.\n\nExit code 3 if a port is taken by somebody else.",
     ),
     "status": Command(
         "status",
-        StatusRequest,
+        "requests:StatusRequest",
         (JSON, Option("watch", ("--watch",), FLAG, "Again every second, until Ctrl-C.", default=False)),
         "Show every service of the running stack.\n\n"
         "State, pid, ports, uptime, restarts, exit code, CPU and memory of all of its processes.",
     ),
     "logs": Command(
         "logs",
-        LogsRequest,
+        "requests:LogsRequest",
         (
             Option("lines", ("-n", "--tail"), COUNT, "So many last lines.", "N", default=100),
             Option("follow", ("--follow", "-f"), FLAG, "Go on as more comes, until Ctrl-C.", default=False),
@@ -131,7 +151,7 @@ COMMANDS: dict[str, Command] = {
     ),
     "doctor": Command(
         "doctor",
-        StackRequest,
+        "requests:StackRequest",
         LOOKS,
         "Look for what is wrong; say why it matters and what to do.\n\n"
         "With ports, sockets, .env, vite.config and tools. On a running stack it asks the services "
@@ -139,7 +159,7 @@ COMMANDS: dict[str, Command] = {
     ),
     "env": Command(
         "env",
-        StackRequest,
+        "requests:StackRequest",
         LOOKS,
         "Show every variable that is set, and where it comes from.\n\n"
         "Secrets are masked. Of the shell's variables those are shown that replace a file's.",

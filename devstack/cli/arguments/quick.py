@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from devstack.cli.arguments.declared import (
     COMMANDS,
@@ -25,11 +25,13 @@ from devstack.cli.arguments.declared import (
 from devstack.cli.streams import is_color_unwanted
 
 
-class Call(NamedTuple):
+class Call:
     """A command that was read, and what it is asked."""
 
-    command: Command
-    request: Any
+    __slots__ = ("command", "request")
+
+    def __init__(self, command: Command, request: Any) -> None:
+        self.command, self.request = command, request
 
 
 class _DeclinedError(Exception):
@@ -67,7 +69,7 @@ def _read(arguments: list[str]) -> Call:
     project = shared.get(PROJECT.name)
     start = None if project is None else os.path.abspath(project)
     no_color = shared.get(NO_COLOR.name, False) or is_color_unwanted()
-    return Call(command, command.request(start=start, no_color=no_color, **values))
+    return Call(command, command.make_request(start=start, no_color=no_color, **values))
 
 
 _SHARED = {flag: option for option in (PROJECT, NO_COLOR) for flag in option.flags}

@@ -1,6 +1,4 @@
-"""What each command is asked to do, as plain values.
-
-NamedTuples, because a dataclass takes four times as long to make, and every `up` waits for it.
+"""What each command but `up` is asked to do, as plain values.
 
 `start` is the folder of -C, None for the current one.
 """
@@ -8,23 +6,6 @@ NamedTuples, because a dataclass takes four times as long to make, and every `up
 from __future__ import annotations
 
 from typing import NamedTuple
-
-
-class UpRequest(NamedTuple):
-    """What the command line asks of `up`."""
-
-    start: str | None = None
-    no_color: bool = False
-    services: tuple[str, ...] = ()
-    mode: str | None = None
-    detach: bool = False
-    timeout: float = 60.0
-    ports: str = "plan"
-    scale: tuple[str, ...] = ()
-    abort_on_exit: bool = False
-    exit_code_from: str | None = None
-    procfile: str | None = None
-    env_file: str | None = None
 
 
 class DownRequest(NamedTuple):

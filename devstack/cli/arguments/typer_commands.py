@@ -34,7 +34,7 @@ def typer_function(command: Command) -> Callable[..., None]:
             if name == "services" or _is_list(command, name):
                 values[name] = tuple(value or ())
         options = globals_of(ctx)
-        request = command.request(start=options.project, no_color=options.no_color, **values)
+        request = command.make_request(start=options.project, no_color=options.no_color, **values)
         import_module(f"devstack.cli.commands.{command.module}").run(request)
 
     parameters = [Parameter("ctx", Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)]

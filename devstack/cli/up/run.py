@@ -7,8 +7,8 @@ import os
 import sys
 from typing import NoReturn
 
-from devstack.cli.arguments.requests import UpRequest
 from devstack.cli.arguments.stack_options import options_from
+from devstack.cli.arguments.up_request import UpRequest
 from devstack.cli.up.launching import prepare, refuse_windows
 from devstack.console.errors import wants_color
 from devstack.errors import UsageError

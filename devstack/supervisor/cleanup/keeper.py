@@ -74,8 +74,6 @@ def fork_supervisor(project: str, *, in_front: bool = False) -> Keeper:
     With `in_front` the child stays in the terminal's foreground process group, reads from the terminal, and
     hears its signals itself.
     """
-    from devstack.supervisor.cleanup.keeping import Kept, keep
-
     cookie = os.urandom(16).hex()
     # Somebody else's background jobs, left to us by an exec(2), must not count as ours, nor their orphans.
     adopts = not system.has_children() and system.become_subreaper()
@@ -97,6 +95,8 @@ def fork_supervisor(project: str, *, in_front: bool = False) -> Keeper:
         if told is not None:
             os.close(told)
         return Keeper(me, cookie, life, news)
+    from devstack.supervisor.cleanup.keeping import Kept, keep  # here the supervisor need not wait for it
+
     files = (record_path(project), socket_path(project))
     signals = frozenset(waited_for)
     kept = Kept(pid, me, cookie, signals, in_front, alive, told, files, supervisor_log_path(project))

@@ -75,10 +75,11 @@ def _until_it_ends(kept: Kept) -> int:
             has_loaded = True
             _load_cleanup()
             continue
-        has_heard = kept.in_front and caught.is_from_terminal
-        if caught.number != signal.SIGCHLD and not has_heard:
-            _send(kept.supervisor, caught.number)
-        if caught.number == signal.SIGTSTP:
+        number, is_from_terminal = caught
+        has_heard = kept.in_front and is_from_terminal
+        if number != signal.SIGCHLD and not has_heard:
+            _send(kept.supervisor, number)
+        if number == signal.SIGTSTP:
             _suspend_us()
             # Also where the kernel suspends nobody, for there is no shell that could resume us.
             _send(kept.supervisor, signal.SIGCONT)

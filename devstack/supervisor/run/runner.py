@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, assert_never
 from devstack.core import service_events
 from devstack.core.events import Event as StackEvent
 from devstack.core.events import ServiceSuspended
-from devstack.core.service import ExitStatus, ProbeKind, Service, ServiceState, ServiceStatus, Suspension
+from devstack.core.service import ExitStatus, ProbeKind, Service, ServiceState, ServiceStatus
 from devstack.core.service_events import Action, Event
+from devstack.core.suspension import Suspension
 from devstack.machine import system
 from devstack.machine.system import ProcessId
 from devstack.supervisor.cleanup.keeper import Keeper

@@ -13,8 +13,9 @@ from devstack.core.findings import Finding
 
 if TYPE_CHECKING:
     from devstack.core.orchestration import StackEvent, StackState
-    from devstack.core.service import Service, Suspension
+    from devstack.core.service import Service
     from devstack.core.stack import Stack
+    from devstack.core.suspension import Suspension
     from devstack.machine.system import ProcessId
     from devstack.supervisor.run.audience import Audience
     from devstack.supervisor.run.options import Phase
