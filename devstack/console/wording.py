@@ -56,8 +56,8 @@ def event_lines(event: Event, claims: Claims, *, room: int | None = None) -> lis
         case ServiceChanged():
             line = _service_line(event, claims.get(event.name, ()))
             return [line] if line else []
-        case StackReady(seconds):
-            return ready_lines(seconds, claims, room)
+        case StackReady(seconds, has_ended):
+            return [] if has_ended else ready_lines(seconds, claims, room)
         case ServiceSuspended():
             return [_suspended_line(event)]
         case StackStopping():

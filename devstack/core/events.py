@@ -33,9 +33,13 @@ class ServiceSuspended:
 
 @dataclass(frozen=True, slots=True)
 class StackReady:
-    """Every service that was to start is up, `seconds` after the start."""
+    """Every service that was to start is up, `seconds` after the start.
+
+    `has_ended`: all of them have exited with 0 already.
+    """
 
     seconds: float
+    has_ended: bool = False
 
 
 class Cause(StrEnum):

@@ -6,6 +6,7 @@ posix_spawn(3) rather than fork: no page of ours is copied, and 200 services sta
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import signal
 from collections.abc import Mapping
@@ -49,7 +50,21 @@ def spawn(
     try:
         return _spawn_posix(service, environment, handover, window)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the command or in a variable
+        if isinstance(error, OSError) and error.errno == errno.E2BIG:
+            raise SpawnError(_too_long(service, environment)) from error
         raise SpawnError(str(getattr(error, "strerror", None) or error)) from error
+
+
+def _too_long(service: Service, environment: Mapping[str, str]) -> str:
+    """Return what is too long for execve(2): its longest variable or the command."""
+    sizes = {name: len(os.fsencode(f"{name}={value}")) for name, value in environment.items()}
+    sizes["its command"] = len(os.fsencode(service.command))
+    name = max(sizes, key=lambda one: sizes[one])
+    whole = sum(sizes.values())
+    return (
+        f"{name} is {sizes[name]:,} bytes long, of {whole:,} for command and variables together: "
+        "more than the system takes"
+    )
 
 
 def _spawn_posix(

@@ -241,7 +241,7 @@ class Supervisor:
         match judgement.verdict:
             case Verdict.READY:
                 self.phase = Phase.RUNNING
-                self.tell(StackReady(time.monotonic() - self._started))
+                self.tell(StackReady(time.monotonic() - self._started, self.state.has_ended))
                 self._consider()
             case Verdict.FAILED:
                 self._end_by_itself(Cause.FAILED, judgement)
