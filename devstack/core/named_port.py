@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 from devstack.core.ports import Protocol, is_port
@@ -17,6 +18,11 @@ _DOUBTFUL = re.compile(r"[$`|<>*?(){}#\n\\]|(?<!&)&(?!&)")
 _ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")
 _PORT = re.compile(r"(?:.*:)?(\d{1,5})$")
 _PYTHON = re.compile(r"(?:.*/)?python(?:3(?:\.\d+)?)?$")
+
+_IPV4 = re.compile(r"(?<![\d.])\d+\.\d+\.\d+\.\d+(?![\d.])")
+
+OWN_ADDRESSES = ("127.0.0.1", "0.0.0.0")  # noqa: S104 - it is compared, nothing binds it
+"""Addresses at which a claim is asked for; a server that listens on another one would never be ready."""
 
 BEFORE_PROGRAM = (
     "exec",
@@ -43,6 +49,16 @@ RUNS = (
 RUNNERS = ("npm", "yarn", "pnpm", "bun")
 """What runs a script of package.json."""
 
+SETS_VARIABLES = ("export", "source", ".", "eval", "set")
+"""Commands before the last one that may set the variables from which a server takes its port."""
+
+CHANGES_FOLDER = ("cd", "pushd")
+
+LISTENS_NOWHERE = frozenset(
+    {"sidekiq", "celery", "resque", "rq", "rake", "sleep", "tsc", "sass", "esbuild", "tailwindcss", "rollup"}
+)
+"""Programs that listen on no port, whatever PORT says."""
+
 Scripts = Callable[[str], str | None]
 """A script's name → its command, None where package.json has none of that name."""
 
@@ -50,7 +66,8 @@ Scripts = Callable[[str], str | None]
 class NamedPort(NamedTuple):
     """A port and where it comes from.
 
-    `reads_port`: it is the server's default, which PORT replaces. In `files` and `variables` may be another.
+    `is_default`: it is the server's default; `reads_port`: which PORT replaces. In `files` and `variables`
+    may be another.
     """
 
     port: int
@@ -59,6 +76,7 @@ class NamedPort(NamedTuple):
     reads_port: bool = False
     files: tuple[str, ...] = ()
     variables: tuple[str, ...] = ()
+    is_default: bool = False
 
 
 def named_port(command: str, scripts: Scripts = lambda _: None) -> NamedPort | None:
@@ -69,25 +87,53 @@ def named_port(command: str, scripts: Scripts = lambda _: None) -> NamedPort | N
     words = _last_command(command)
     if words is None:
         return None
+    before = _first_words(command)
+    is_ruby = ("bundle", "exec") in pairwise(words)
     given, words = _without_assignments(words)
+    if is_ruby and words[:1] == ["vite"]:
+        words[0] = "bin/vite"
     script = _script_of(words)
     if script is not None:
-        text = scripts(script)
+        text = None if _is_any(before, CHANGES_FOLDER) else scripts(script)
         inner = _last_command(text) if text is not None else None
-        if inner is None:
-            return _given(given)
+        if text is None or inner is None:
+            return _given(given, words)
+        before += _first_words(text)
         more, words = _without_assignments(inner)
         given = {**given, **more}
     found = _of_server(words)
-    if found is not None and (not found.reads_port or "PORT" not in given):
-        return found
-    return _given(given)
+    if found is None or (found.reads_port and "PORT" in given):
+        return _given(given, words)
+    return None if found.is_default and _is_set_before(found, before, given) else found
 
 
-def _given(variables: dict[str, str]) -> NamedPort | None:
+def _first_words(command: str) -> list[str]:
+    """Return the first word of each command before the last one."""
+    return [part.split()[0] for part in re.split(r"&&|;", command)[:-1] if part.split()]
+
+
+def _is_any(words: Sequence[str], names: Sequence[str]) -> bool:
+    return any(word.lstrip("(") in names for word in words)
+
+
+def _is_set_before(found: NamedPort, before: Sequence[str], given: Mapping[str, str]) -> bool:
+    """Return True where the command itself may give the server another port than its default."""
+    if any(name in given for name in found.variables) or (found.files and _is_any(before, CHANGES_FOLDER)):
+        return True
+    return _is_any(before, SETS_VARIABLES) or any(map(_ASSIGNMENT.match, before))
+
+
+def _given(variables: Mapping[str, str], words: Sequence[str]) -> NamedPort | None:
     """Return what `PORT=3000` in front of a command says."""
+    if any(_listens_nowhere(word) for word in words):
+        return None
     number = _number(variables.get("PORT", ""))
     return NamedPort(number, f"PORT={number}", Protocol.HTTP) if number else None
+
+
+def _listens_nowhere(word: str) -> bool:
+    program = word.rpartition("/")[2]
+    return program in LISTENS_NOWHERE or program.startswith(("build", "watch"))
 
 
 def _last_command(command: str) -> list[str] | None:
@@ -147,6 +193,8 @@ def _of_server(words: Sequence[str]) -> NamedPort | None:
     server, rest = found
     if server.is_alone and rest and not rest[0].startswith("-"):
         return None
+    if any(_is_elsewhere(server, word) for word in rest):
+        return None
     values = _port_words(server, rest)
     if len(values) == 1:
         evidence, value = values[0]
@@ -156,7 +204,7 @@ def _of_server(words: Sequence[str]) -> NamedPort | None:
         return None
     evidence = f"default of {' '.join(server.command)}"
     return NamedPort(
-        server.default, evidence, server.protocol, server.reads_port, server.files, server.variables
+        server.default, evidence, server.protocol, server.reads_port, server.files, server.variables, True
     )
 
 
@@ -164,7 +212,9 @@ def _server_of(words: Sequence[str]) -> tuple[Server, list[str]] | None:
     """Return the server that `words` start, and its arguments; the longest command that fits."""
     if not words:
         return None
-    program = words[0].rpartition("/")[2]
+    folder, _, program = words[0].rpartition("/")
+    if folder.rpartition("/")[2] == "bin" and program == "vite":
+        program = "bin/vite"  # vite_ruby's, with a port of its own
     named = [program, *words[1:]]
     fitting = [server for server in SERVERS if tuple(named[: len(server.command)]) == server.command]
     if not fitting:
@@ -185,7 +235,7 @@ def _port_words(server: Server, words: Sequence[str]) -> list[tuple[str, str]]:
         if option in server.options:
             value = value if equals else (rest.pop(0) if rest else "")
             found.append((f"{option} {value}", value))
-        elif short is not None and word[2:].isdecimal():
+        elif short is not None:
             found.append((word, word[2:]))
         elif option in server.takes:
             if not equals and rest:
@@ -197,7 +247,16 @@ def _port_words(server: Server, words: Sequence[str]) -> list[tuple[str, str]]:
 
 def _may_be_file(word: str) -> bool:
     """Return True for an argument that may be a configuration file, which says another port."""
-    return word.endswith((".conf", ".toml", ".ini", ".cfg", ".rb")) or word in ("-c", "--config")
+    option = word.partition("=")[0]
+    return word.endswith((".conf", ".toml", ".ini", ".cfg", ".rb")) or option in ("-c", "-C", "--config")
+
+
+def _is_elsewhere(server: Server, word: str) -> bool:
+    """Return True where `word` makes the server listen on something else than a port of this host's own."""
+    if any(address not in OWN_ADDRESSES for address in _IPV4.findall(word)):
+        return True
+    option = word.partition("=")[0]
+    return option in server.elsewhere or (len(word) > 2 and word[1] != "-" and word[:2] in server.elsewhere)
 
 
 def _number(text: str) -> int | None:

@@ -19,7 +19,8 @@ class Server(NamedTuple):
     `options` take a port or ADDRESS:PORT. `default` is None where there is none beyond doubt. `reads_port`
     says that PORT sets the default. `argument`: a bare PORT or ADDRESS:PORT argument is the port. `files` are
     those in which its port may stand, in the service's folder. `takes` are options with another value,
-    `variables` those that set the default, PORT apart. `is_alone`: another bare word is another subcommand.
+    `variables` those that set the default, PORT apart. `is_alone`: a bare word behind it is another subcommand
+    or a file. `elsewhere` are options that make it listen on another port, or on none.
     """
 
     command: tuple[str, ...]
@@ -33,6 +34,7 @@ class Server(NamedTuple):
     takes: tuple[str, ...] = ()
     variables: tuple[str, ...] = ()
     is_alone: bool = False
+    elsewhere: tuple[str, ...] = ()
 
 
 VITE_FILES = tuple(f"vite.config.{kind}" for kind in ("js", "mjs", "cjs", "ts", "mts", "cts"))
@@ -100,7 +102,7 @@ SERVERS: tuple[Server, ...] = (
     Server(("storybook", "dev"), "storybook.js.org/docs/api/cli-options"),
     Server(("ng", "serve"), "angular.dev/cli/serve", ("--port",)),
     Server(("http-server",), "github.com/http-party/http-server, README"),
-    Server(("json-server",), "github.com/typicode/json-server, README", default=3000, takes=("-h", "--host")),
+    Server(("json-server",), "github.com/typicode/json-server, README", takes=("-h", "--host")),
     Server(
         ("manage.py", "runserver"),
         "docs.djangoproject.com/en/stable/ref/django-admin, runserver",
@@ -130,10 +132,11 @@ SERVERS: tuple[Server, ...] = (
         ("--port",),
         default=8000,
         takes=UVICORN_TAKES,
+        elsewhere=("--uds", "--fd"),
         variables=("UVICORN_PORT",),
     ),
-    Server(("fastapi", "dev"), "fastapi.tiangolo.com/fastapi-cli", ("--port",), default=8000),
-    Server(("fastapi", "run"), "fastapi.tiangolo.com/fastapi-cli", ("--port",), default=8000),
+    Server(("fastapi", "dev"), "github.com/fastapi/fastapi-cli, cli.py", ("--port",)),
+    Server(("fastapi", "run"), "github.com/fastapi/fastapi-cli, cli.py", ("--port",)),
     Server(
         ("gunicorn",),
         "docs.gunicorn.org/en/stable/settings.html, bind",
@@ -144,8 +147,20 @@ SERVERS: tuple[Server, ...] = (
         variables=("GUNICORN_CMD_ARGS",),
         takes=("-w", "--workers", "-k", "--worker-class", "-t", "--timeout", "--chdir", "--log-level"),
     ),
-    Server(("hypercorn",), "hypercorn.readthedocs.io, configuring, bind", ("-b", "--bind"), default=8000),
-    Server(("daphne",), "github.com/django/daphne, README", default=8000),
+    Server(
+        ("hypercorn",),
+        "hypercorn.readthedocs.io, configuring, bind",
+        ("-b", "--bind"),
+        default=8000,
+        elsewhere=("--insecure-bind", "--quic-bind"),
+    ),
+    Server(
+        ("daphne",),
+        "github.com/django/daphne, README",
+        default=8000,
+        takes=("-b", "--bind"),
+        elsewhere=("-u", "--unix-socket", "--fd", "-e", "--endpoint"),
+    ),
     Server(("waitress-serve",), "docs.pylonsproject.org/projects/waitress, runner", ("--port", "--listen")),
     Server(
         ("http.server",),
@@ -165,6 +180,7 @@ SERVERS: tuple[Server, ...] = (
         ("--port",),
         default=8000,
         variables=("SERVER_PORT",),
+        elsewhere=("--host",),
     ),
     Server(
         ("redis-server",),
@@ -173,8 +189,16 @@ SERVERS: tuple[Server, ...] = (
         default=6379,
         protocol=Protocol.TCP,
         takes=("--bind", "--save", "--dir", "--appendonly", "--loglevel", "--dbfilename", "--daemonize"),
+        is_alone=True,
+        elsewhere=("--sentinel", "--include"),
     ),
-    Server(("memcached",), "memcached(1)", default=11211, protocol=Protocol.TCP),
+    Server(
+        ("memcached",),
+        "memcached(1)",
+        default=11211,
+        protocol=Protocol.TCP,
+        elsewhere=("-s", "--unix-socket", "-l", "--listen"),
+    ),
     Server(("postgres",), "postgresql.org/docs, postgres", ("-p",), protocol=Protocol.TCP),
 )
 """Every known server; of two with the same program the longer command is the more exact one."""

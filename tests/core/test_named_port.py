@@ -7,7 +7,13 @@ import pytest
 from devstack.core.named_port import named_port
 from devstack.core.servers import SERVERS, Server
 
-SCRIPTS = {"start": "react-scripts start", "dev": "vite --port 4000", "nested": "npm run dev", "odd": "a | b"}
+SCRIPTS = {
+    "start": "react-scripts start",
+    "dev": "vite --port 4000",
+    "nested": "npm run dev",
+    "odd": "a | b",
+    "sub": "cd web && vite",
+}
 
 
 @pytest.mark.parametrize("server", SERVERS, ids=lambda server: " ".join(server.command))
@@ -47,6 +53,8 @@ def test_each_server_has_its_default_and_takes_its_options(server: Server) -> No
         ("npx next dev -p 4002", 4002, "-p 4002"),
         ("node_modules/.bin/vite", 5173, "default of vite"),
         ("PORT=4003 node server.js", 4003, "PORT=4003"),
+        ("export RAILS_ENV=test && bin/rails s -p 3000", 3000, "-p 3000"),
+        ("gunicorn -b127.0.0.1:8001 app:app", 8001, "-b127.0.0.1:8001"),
         ("php -S localhost:8000 -t public", 8000, "-S localhost:8000"),
         ("redis-server --port 7000 --save ''", 7000, "--port 7000"),
     ],
@@ -100,6 +108,31 @@ def test_what_is_beyond_doubt(command: str, port: int, evidence: str) -> None:
         "npm run dev -- --port 3000",
         "python -c 'print(8000)'",
         "rails console",
+        "bin/vite dev",
+        "bundle exec vite dev",
+        "fastapi dev main.py",
+        "json-server db.json",
+        "FLASK_RUN_PORT=7000 flask run",
+        "UVICORN_PORT=9000 uvicorn app:app",
+        "export PORT=4000 && bin/rails s",
+        "PORT=4000; bin/rails s",
+        ". ./env.sh && flask run",
+        "cd web && npm run dev",
+        "cd web && vite",
+        "npm run sub",
+        "gunicorn -bunix:/tmp/app.sock app:app",
+        "gunicorn --config=python:conf app:app",
+        "uvicorn app:app --uds /tmp/app.sock",
+        "daphne -u /tmp/app.sock app:app",
+        "hypercorn app:app --insecure-bind :9000",
+        "memcached -s /tmp/memcached.sock",
+        "memcached -l 127.0.0.1:11212",
+        "redis-server config/redis",
+        "redis-server --sentinel",
+        "php artisan serve --host=0.0.0.0:9000",
+        "python -m http.server 8000 --bind 192.0.2.1",
+        "PORT=3000 bundle exec sidekiq",
+        "PORT=3000 yarn build --watch",
         'sh -c "redis-server"',
         "'unclosed",
         "",

@@ -7,6 +7,7 @@ note, never an error.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Mapping
 
 from devstack.config.environment.resolve import ResolvedEnvironment
@@ -19,6 +20,8 @@ from devstack.core.ports import PortClaim
 PORT = "PORT"
 MOST_READ = 256 * 1024
 """Bytes of a server's own configuration that are looked at."""
+
+SPEAKS_OF_PORT = re.compile(rb"port[\"']?\s*[:=,}]|_port|bind")
 
 
 def with_inferred(
@@ -91,7 +94,7 @@ def _speaks_of_port(path: str) -> bool:
         return False
     except OSError:
         return True
-    return b"port:" in text or b"port =" in text or b"bind" in text or b"_port" in text
+    return SPEAKS_OF_PORT.search(text) is not None
 
 
 class _Scripts:

@@ -81,7 +81,12 @@ def test_a_declared_claim_wins_over_one_that_is_read(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "text"),
-    [("vite.config.ts", "export default { server: { port: 3000 } }"), ("vite.config.js", "port: Number(x)")],
+    [
+        ("vite.config.ts", "export default { server: { port: 3000 } }"),
+        ("vite.config.js", "port: Number(x)"),
+        ("vite.config.mjs", 'import { port } from "./ports.mjs"'),
+        ("vite.config.mts", "'port' : 3000"),
+    ],
 )
 def test_a_default_is_in_doubt_where_the_servers_file_speaks_of_a_port(
     tmp_path: Path, name: str, text: str
