@@ -19,8 +19,8 @@ class Server(NamedTuple):
     `options` take a port or ADDRESS:PORT. `default` is None where there is none beyond doubt. `reads_port`
     says that PORT sets the default. `argument`: a bare PORT or ADDRESS:PORT argument is the port. `files` are
     those in which its port may stand, in the service's folder. `takes` are options with another value,
-    `variables` those that set the default, PORT apart. `is_alone`: a bare word behind it is another subcommand
-    or a file. `elsewhere` are options that make it listen on another port, or on none.
+    `variables` those that set the default, PORT apart. `is_alone`: a bare word behind it is another
+    subcommand or a file. `elsewhere` are options that make it listen on another port, or on none.
     """
 
     command: tuple[str, ...]
